@@ -230,6 +230,11 @@ export function invalidField(path: string, message: string): GatewayError {
   return new GatewayError('invalid_input', { message: `${path}: ${message}`, fields: [{ path, message }] });
 }
 
+/** Stops a command before it serves; the message is one sentence that says what is wrong and what to do. */
+export class StartFault extends Error {
+  override readonly name = 'StartFault';
+}
+
 /** A mistake of ours. Logged whole; outside it is `internal_error` and nothing more. */
 export class Bug extends Error {
   override readonly name = 'Bug';

@@ -46,3 +46,9 @@ export const SECOND_MS = 1000;
 export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
+
+/** Runs `effect` once everything that is ready now has had its turn; returns the way to call that off. */
+export function onNextTurn(effect: () => void): () => void {
+  const immediate = setImmediate(effect);
+  return () => clearImmediate(immediate);
+}

@@ -20,7 +20,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export type LogOptions = { level: LogLevel; write?: (line: string) => void };
 
 /** Lines wait for each other up to this size, so that a burst of requests costs few system calls. */
-const BUFFER_BYTES = 16 * 1024;
+const BUFFER_BYTES = 8 * 1024;
 const FLUSH_INTERVAL_MS = 250;
 
 /** Own key forms, bearer values, webhook secrets, provider keys and the signatures of links. */

@@ -1,0 +1,77 @@
+// What features see of the database: a connection to read from, a transaction to write in, and statements that
+// are prepared once a connection. Which database it is stays behind this file.
+import { sql } from 'drizzle-orm';
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
+import type { Instant } from '../runtime/clock.ts';
+import type { Tables } from './schema/tables.ts';
+
+export type {
+  AttemptState,
+  CustomerStatus,
+  EntryKind,
+  FileRole,
+  JobState,
+  JobType,
+  Mode,
+  Tables,
+} from './schema/tables.ts';
+
+/** Drizzle's builders, typed for SQLite and awaited, which both engines' builders satisfy. */
+export type Builders = Pick<
+  BaseSQLiteDatabase<'async', unknown>,
+  'select' | 'insert' | 'update' | 'delete' | '$count' | 'with' | 'selectDistinct'
+>;
+
+/** Something that can run queries: the read connection, or an open transaction. */
+export type Connection = { readonly q: Builders; readonly t: Tables };
+
+/** An open transaction. `now` is the one instant that everything it writes carries. */
+export type Tx = Connection & {
+  readonly now: Instant;
+  /** Runs after the commit and before the caller of `transaction` goes on; never when it rolled back. */
+  afterCommit(effect: () => void): void;
+};
+
+export type Db = {
+  /** Committed rows only. */
+  readonly read: Connection;
+  /**
+   * Runs `work` in a transaction that is durable when the promise resolves, and undone when `work` throws.
+   * Nothing but queries may be awaited inside: other writers wait meanwhile. Not to be nested.
+   * @throws GatewayError `service_unavailable` when the disk is full or cannot be written
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+};
+
+/** A query that drizzle can prepare. */
+type Preparable<Rows> = { prepare(): { execute(values?: Record<string, unknown>): Promise<Rows> } };
+
+/**
+ * A query with named parameters, built and prepared once a connection: building costs twenty times the run.
+ * Inside `build` each `p.name` is typed as its value and stands as a placeholder.
+ *
+ *     const findJob = statement(({ q, t }, p: { id: string }) => q.select().from(t.jobs).where(eq(t.jobs.id, p.id)));
+ *     const rows = await findJob(tx, { id });
+ */
+export function statement<Params extends Record<string, unknown>, Rows>(
+  build: (connection: Connection, params: Params) => Preparable<Rows>,
+): (connection: Connection, params: Params) => Promise<Rows> {
+  const prepared = new WeakMap<Builders, ReturnType<Preparable<Rows>['prepare']>>();
+  return (connection, params) => {
+    let query = prepared.get(connection.q);
+    if (query === undefined) {
+      query = build(connection, placeholders<Params>()).prepare();
+      prepared.set(connection.q, query);
+    }
+    return query.execute(params);
+  };
+}
+
+function placeholders<Params extends Record<string, unknown>>(): Params {
+  return new Proxy({}, { get: (_target, name) => sql.placeholder(String(name)) }) as Params;
+}
+
+/** The single row of a result that can hold at most one. */
+export function first<Row>(rows: Row[]): Row | null {
+  return rows[0] ?? null;
+}

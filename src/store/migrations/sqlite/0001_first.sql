@@ -1,0 +1,253 @@
+-- The first schema. Amounts are whole credits, instants are milliseconds since the epoch, ids are text.
+-- What must never happen to money is forbidden here, in the database, and not only in the code above it.
+
+CREATE TABLE meta (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE customers (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  email TEXT,
+  external_id TEXT UNIQUE,
+  plan TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
+  status_reason TEXT,
+  limits TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX customers_by_age ON customers (created_at, id);
+
+-- Only what an operator changed; what is not here comes from the catalogue's defaults.
+CREATE TABLE plans (
+  id TEXT PRIMARY KEY,
+  settings TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE price_versions (
+  model TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  rule TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (model, version)
+) STRICT;
+CREATE TRIGGER price_versions_keep_update BEFORE UPDATE ON price_versions
+BEGIN SELECT RAISE(ABORT, 'price versions are append-only'); END;
+CREATE TRIGGER price_versions_keep_delete BEFORE DELETE ON price_versions
+BEGIN SELECT RAISE(ABORT, 'price versions are append-only'); END;
+
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  mode TEXT NOT NULL CHECK (mode IN ('live', 'test')),
+  name TEXT,
+  prefix TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  preset TEXT,
+  scopes TEXT NOT NULL,
+  ip_allowlist TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  last_used_at INTEGER,
+  rotated_at INTEGER,
+  successor_id TEXT,
+  revoked_at INTEGER
+) STRICT;
+CREATE INDEX api_keys_by_customer ON api_keys (customer_id, created_at, id);
+
+-- The running totals of the ledger, one row a customer and mode. `seq` and `head` are the end of the hash chain.
+CREATE TABLE wallets (
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  mode TEXT NOT NULL CHECK (mode IN ('live', 'test')),
+  balance INTEGER NOT NULL CHECK (balance >= 0 AND balance <= 9007199254740991),
+  reserved INTEGER NOT NULL CHECK (reserved >= 0),
+  seq INTEGER NOT NULL,
+  head TEXT NOT NULL,
+  PRIMARY KEY (customer_id, mode),
+  CHECK (reserved <= balance)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_entries (
+  id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('top_up', 'adjust', 'reserve', 'capture', 'release', 'refund')),
+  balance_delta INTEGER NOT NULL,
+  reserved_delta INTEGER NOT NULL,
+  balance_after INTEGER NOT NULL CHECK (balance_after >= 0),
+  reserved_after INTEGER NOT NULL CHECK (reserved_after >= 0 AND reserved_after <= balance_after),
+  reservation_id TEXT,
+  actor TEXT NOT NULL,
+  reason TEXT,
+  reference TEXT,
+  request_id TEXT,
+  created_at INTEGER NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  FOREIGN KEY (customer_id, mode) REFERENCES wallets (customer_id, mode),
+  CHECK (kind <> 'top_up' OR (balance_delta > 0 AND reserved_delta = 0)),
+  CHECK (kind <> 'adjust' OR (balance_delta <> 0 AND reserved_delta = 0)),
+  CHECK (kind <> 'reserve' OR (balance_delta = 0 AND reserved_delta > 0)),
+  CHECK (kind <> 'capture' OR (balance_delta < 0 AND reserved_delta = balance_delta)),
+  CHECK (kind <> 'release' OR (balance_delta = 0 AND reserved_delta < 0)),
+  CHECK (kind <> 'refund' OR (balance_delta > 0 AND reserved_delta = 0)),
+  CHECK ((kind IN ('top_up', 'adjust')) = (reservation_id IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX ledger_gapless ON ledger_entries (customer_id, mode, seq);
+CREATE UNIQUE INDEX ledger_once ON ledger_entries (reservation_id, kind) WHERE reservation_id IS NOT NULL;
+CREATE UNIQUE INDEX ledger_one_ending ON ledger_entries (reservation_id) WHERE kind IN ('capture', 'release');
+CREATE UNIQUE INDEX ledger_one_reference ON ledger_entries (customer_id, mode, reference)
+  WHERE kind = 'top_up' AND reference IS NOT NULL;
+CREATE TRIGGER ledger_keep_update BEFORE UPDATE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_keep_delete BEFORE DELETE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+CREATE TABLE idempotency_keys (
+  scope TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  resource_id TEXT,
+  status INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (scope, mode, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
+
+-- How many jobs of a type a customer has open; the number that concurrency limits are judged by.
+CREATE TABLE in_flight (
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  type TEXT NOT NULL CHECK (type IN ('image', 'video')),
+  count INTEGER NOT NULL CHECK (count >= 0),
+  PRIMARY KEY (customer_id, type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  mode TEXT NOT NULL CHECK (mode IN ('live', 'test')),
+  key_id TEXT NOT NULL,
+  type TEXT NOT NULL CHECK (type IN ('image', 'video')),
+  model TEXT NOT NULL,
+  input TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (
+    state IN ('queued', 'submitting', 'unknown', 'running', 'storing', 'completed', 'failed', 'canceled')
+  ),
+  -- While a lease is held this is its expiry, otherwise the instant of the next step; never past the deadline.
+  due_at INTEGER NOT NULL,
+  deadline_at INTEGER NOT NULL,
+  lease_owner TEXT,
+  -- Goes up with every claim and fences each write: a worker that was paused past its lease changes nothing.
+  lease_no INTEGER NOT NULL,
+  -- Steps that began and never reported back, as when the process died in the middle of one.
+  lost_steps INTEGER NOT NULL,
+  price INTEGER NOT NULL CHECK (price >= 0),
+  price_version INTEGER NOT NULL,
+  refunded INTEGER NOT NULL CHECK (refunded >= 0 AND refunded <= price),
+  error_code TEXT,
+  error_message TEXT,
+  request_id TEXT,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  updated_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  CHECK ((ended_at IS NOT NULL) = (state IN ('completed', 'failed', 'canceled'))),
+  CHECK ((error_code IS NOT NULL) = (state = 'failed'))
+) STRICT;
+CREATE INDEX jobs_due ON jobs (due_at) WHERE ended_at IS NULL;
+CREATE INDEX jobs_by_customer ON jobs (customer_id, mode, created_at, id);
+CREATE INDEX jobs_by_age ON jobs (created_at, id);
+CREATE TRIGGER jobs_end_once BEFORE UPDATE OF state ON jobs WHEN OLD.ended_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a job ends once'); END;
+CREATE TRIGGER jobs_end_settled BEFORE UPDATE OF state ON jobs
+WHEN NEW.state IN ('completed', 'failed', 'canceled') AND NEW.price > 0 AND NOT EXISTS (
+  SELECT 1 FROM ledger_entries
+  WHERE reservation_id = NEW.id AND kind = CASE NEW.state WHEN 'completed' THEN 'capture' ELSE 'release' END
+)
+BEGIN SELECT RAISE(ABORT, 'a job ends together with its reservation'); END;
+
+CREATE TABLE attempts (
+  id TEXT PRIMARY KEY,
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  provider TEXT NOT NULL,
+  provider_job_id TEXT,
+  outcome TEXT NOT NULL CHECK (
+    outcome IN ('sent', 'accepted', 'completed', 'failed', 'rejected', 'unknown', 'canceled')
+  ),
+  reason TEXT,
+  outputs TEXT NOT NULL,
+  sent_at INTEGER NOT NULL,
+  accepted_at INTEGER,
+  ended_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX attempts_by_job ON attempts (job_id, number);
+
+CREATE TABLE files (
+  id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  role TEXT NOT NULL CHECK (role IN ('output', 'poster', 'reference')),
+  position INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  width INTEGER,
+  height INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER NOT NULL,
+  delete_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX files_by_job ON files (job_id, role, position);
+CREATE INDEX files_to_delete ON files (delete_at) WHERE deleted_at IS NULL;
+
+-- Every transition of every job: its timeline, and the outbox from which other things learn of it.
+CREATE TABLE events (
+  id TEXT PRIMARY KEY,
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  customer_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  reason TEXT,
+  actor TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_by_job ON events (job_id, created_at, id);
+
+CREATE TABLE audit_events (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  target TEXT NOT NULL,
+  address_hash TEXT,
+  request_id TEXT,
+  summary TEXT NOT NULL,
+  before TEXT,
+  after TEXT,
+  created_at INTEGER NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_target ON audit_events (target, seq);
+CREATE TRIGGER audit_keep_update BEFORE UPDATE ON audit_events
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER audit_keep_delete BEFORE DELETE ON audit_events
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+
+CREATE TABLE tasks (
+  name TEXT PRIMARY KEY,
+  next_run_at INTEGER NOT NULL,
+  last_run_at INTEGER,
+  last_error TEXT
+) STRICT, WITHOUT ROWID;
