@@ -52,3 +52,8 @@ export function onNextTurn(effect: () => void): () => void {
   const immediate = setImmediate(effect);
   return () => clearImmediate(immediate);
 }
+
+/** Lets everything else that is ready go first; for long work on the main thread. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void onNextTurn(resolve));
+}

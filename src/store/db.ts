@@ -1,9 +1,11 @@
 // What features see of the database: a connection to read from, a transaction to write in, and statements that
 // are prepared once a connection. Which database it is stays behind this file.
-import { sql } from 'drizzle-orm';
+import { getTableColumns, sql } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
+
+export { JOB_STATES, JOB_TYPES, MODES } from './schema/tables.ts';
 
 export type {
   AttemptState,
@@ -28,9 +30,17 @@ export type Connection = { readonly q: Builders; readonly t: Tables };
 /** An open transaction. `now` is the one instant that everything it writes carries. */
 export type Tx = Connection & {
   readonly now: Instant;
-  /** Runs after the commit and before the caller of `transaction` goes on; never when it rolled back. */
-  afterCommit(effect: () => void): void;
+  /** Tells every node, once this is committed and before the caller of `transaction` goes on; never on a rollback. */
+  publish(topic: Topic, subject: string): void;
 };
+
+/**
+ * What nodes tell each other. A listener must take it as a hint to look again, never as the news itself.
+ * `access`: a customer, key or plan changed. `prices`: a price changed. `job-due`: a job waits for its next step.
+ * `job-ended`: the job named as subject has ended.
+ */
+export type Topic = 'access' | 'prices' | 'job-due' | 'job-ended';
+export type Listener = (subject: string) => void;
 
 export type Db = {
   /** Committed rows only. */
@@ -41,6 +51,8 @@ export type Db = {
    * @throws GatewayError `service_unavailable` when the disk is full or cannot be written
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Calls `listener` for everything published on a topic from now on; returns the way to stop. */
+  subscribe(topic: Topic, listener: Listener): () => void;
 };
 
 /** A query that drizzle can prepare. */
@@ -65,6 +77,21 @@ export function statement<Params extends Record<string, unknown>, Rows>(
     }
     return query.execute(params);
   };
+}
+
+/**
+ * Inserts whole rows of a table, every column named.
+ *
+ *     const insertJob = insertion('jobs');
+ *     await insertJob(tx, job);
+ */
+export function insertion<Name extends keyof Tables>(
+  name: Name,
+): (tx: Tx, row: Tables[Name]['$inferSelect']) => Promise<unknown> {
+  return statement(({ q, t }: Connection, p: Record<string, unknown>) => {
+    const names = Object.keys(getTableColumns(t[name]));
+    return q.insert(t[name]).values(Object.fromEntries(names.map((column) => [column, p[column]])) as never);
+  });
 }
 
 function placeholders<Params extends Record<string, unknown>>(): Params {

@@ -19,7 +19,8 @@ const OUTAGES: readonly (readonly [prefix: string, message: string])[] = [
 /** The SQLite result code of a thrown error, such as `SQLITE_FULL`, or null for anything else. */
 export function sqliteCode(thrown: unknown): string | null {
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    if ('code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_')) return error.code;
+    if ('code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_'))
+      return error.code;
   }
   return null;
 }

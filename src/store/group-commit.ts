@@ -4,8 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { assert, GatewayError } from '../errors.ts';
 import { onNextTurn, SECOND_MS, type Clock } from '../runtime/clock.ts';
-import type { Log } from '../runtime/log.ts';
-import type { Connection, Db, Tx } from './db.ts';
+import type { Connection, Db, Topic, Tx } from './db.ts';
 import { refusalOf } from './fault.ts';
 
 /** The control statements of the write connection. */
@@ -25,7 +24,11 @@ type Waiting = {
   resolve: (value: unknown) => void;
   reject: (thrown: unknown) => void;
 };
-type Done = { waiting: Waiting; effects: (() => void)[]; outcome: { value: unknown } | { thrown: unknown } };
+type Done = {
+  waiting: Waiting;
+  published: [Topic, string][];
+  outcome: { value: unknown } | { thrown: unknown };
+};
 
 /** More than this in one COMMIT makes the first wait longer than the saved fsync is worth. */
 const MAX_BATCH = 256;
@@ -44,7 +47,12 @@ export type GroupCommit = Pick<Db, 'transaction'> & {
   idle(): Promise<void>;
 };
 
-type WriterParts = { connection: Connection; control: WriteControl; clock: Clock; log: Log };
+type WriterParts = {
+  connection: Connection;
+  control: WriteControl;
+  clock: Clock;
+  publish: (topic: Topic, subject: string) => void;
+};
 
 export function createGroupCommit(parts: WriterParts): GroupCommit {
   let waiting: Waiting[] = [];
@@ -79,9 +87,7 @@ export function createGroupCommit(parts: WriterParts): GroupCommit {
       });
     },
     idle: () =>
-      isBusy || waiting.length > 0
-        ? new Promise((resolve) => idleWaiters.push(resolve))
-        : Promise.resolve(),
+      isBusy || waiting.length > 0 ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve(),
   };
 }
 
@@ -97,20 +103,24 @@ async function writeBatch(batch: Waiting[], parts: WriterParts): Promise<void> {
     for (const waiting of batch) waiting.reject(refusalOf(thrown));
     return;
   }
-  for (const { waiting, effects, outcome } of done) {
+  for (const { waiting, published, outcome } of done) {
     if ('thrown' in outcome) {
       waiting.reject(refusalOf(outcome.thrown));
       continue;
     }
-    for (const effect of effects) runEffect(effect, parts.log);
+    for (const [topic, subject] of published) parts.publish(topic, subject);
     waiting.resolve(outcome.value);
   }
 }
 
 async function runInSavepoint(waiting: Waiting, parts: WriterParts): Promise<Done> {
   const { connection, control, clock } = parts;
-  const effects: (() => void)[] = [];
-  const tx: Tx = { ...connection, now: clock.now(), afterCommit: (effect) => void effects.push(effect) };
+  const published: [Topic, string][] = [];
+  const tx: Tx = {
+    ...connection,
+    now: clock.now(),
+    publish: (topic, subject) => void published.push([topic, subject]),
+  };
   let hasTurned = false;
   const stopWatching = onNextTurn(() => {
     hasTurned = true;
@@ -120,22 +130,13 @@ async function runInSavepoint(waiting: Waiting, parts: WriterParts): Promise<Don
     const value = await insideTransaction.run(true, () => waiting.work(tx));
     assert(!hasTurned, 'a transaction awaited something other than the database');
     control.release();
-    return { waiting, effects, outcome: { value } };
+    return { waiting, published, outcome: { value } };
   } catch (thrown) {
     // When SQLite has already undone everything, the whole batch is lost and must hear of it.
     if (!control.isOpen()) throw thrown;
     control.rollbackToSavepoint();
-    return { waiting, effects, outcome: { thrown } };
+    return { waiting, published, outcome: { thrown } };
   } finally {
     stopWatching();
-  }
-}
-
-/** The rows are on disk by now: a failing effect must not make the caller believe otherwise. */
-function runEffect(effect: () => void, log: Log): void {
-  try {
-    effect();
-  } catch (thrown) {
-    log.error({ err: thrown }, 'an effect after a commit failed');
   }
 }

@@ -11,8 +11,14 @@ import type { Builders, Connection, Db } from './db.ts';
 import { outageOf } from './fault.ts';
 import { createGroupCommit, type WriteControl } from './group-commit.ts';
 import { SQLITE_MIGRATIONS, type Migration } from './migrations/index.ts';
-import { migrate, planMigrations, type AppliedMigration, type MigrationTarget } from './migrations/migrate.ts';
+import {
+  migrate,
+  planMigrations,
+  type AppliedMigration,
+  type MigrationTarget,
+} from './migrations/migrate.ts';
 import { sqliteTables } from './schema/sqlite.ts';
+import { createTopics } from './topics.ts';
 
 type Handle = InstanceType<typeof Database>;
 
@@ -82,13 +88,19 @@ function openOrThrow(file: string, options: SqliteOptions): SqliteStore {
   const reader = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   reader.pragma('query_only = 1');
   reader.pragma(`temp_store = ${PRAGMAS.temp_store}`);
-  const control = writeControl(writer);
-  const group = createGroupCommit({ ...options, connection: connect(writer), control });
+  const topics = createTopics(options);
+  const group = createGroupCommit({
+    connection: connect(writer),
+    control: writeControl(writer),
+    clock: options.clock,
+    publish: topics.publish,
+  });
   return {
     file,
     migrated,
     read: connect(reader),
     transaction: group.transaction,
+    subscribe: topics.subscribe,
     probe: () => group.transaction(() => Promise.resolve()),
     checkpoint: (mode) => void writer.pragma(`wal_checkpoint(${mode})`),
     async close() {

@@ -1,0 +1,33 @@
+// Plans: what a customer may do per minute and at once, and how long outputs are kept.
+import * as v from 'valibot';
+
+const perMinute = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+const atOnce = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+
+const limitEntries = {
+  generationsPerMinute: perMinute,
+  requestsPerMinute: perMinute,
+  concurrentImages: atOnce,
+  concurrentVideos: atOnce,
+};
+
+export const limitsSchema = v.strictObject(limitEntries);
+/** What an operator may override for one customer. */
+export const limitOverridesSchema = v.partial(limitsSchema);
+
+export const planSettingsSchema = v.strictObject({
+  ...limitEntries,
+  outputRetentionHours: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8760)),
+});
+
+export type Limits = v.InferOutput<typeof limitsSchema>;
+export type LimitOverrides = v.InferOutput<typeof limitOverridesSchema>;
+export type PlanSettings = v.InferOutput<typeof planSettingsSchema>;
+export type Plan = { id: string; settings: PlanSettings };
+
+/** The limits in force: the customer's own where there are any, else the plan's. */
+export function effectiveLimits(plan: PlanSettings, overrides: LimitOverrides): Limits {
+  const { generationsPerMinute, requestsPerMinute, concurrentImages, concurrentVideos } = plan;
+  const own = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  return { generationsPerMinute, requestsPerMinute, concurrentImages, concurrentVideos, ...own };
+}

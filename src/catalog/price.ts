@@ -1,0 +1,47 @@
+// What a job costs: a rule over its request, in whole credits. A request that no rate covers has no price and is
+// refused, never free.
+import * as v from 'valibot';
+import { credits, type Credits } from '../credits.ts';
+
+const rateSchema = v.strictObject({
+  /** The rate applies when all of these equal the request's; the first that applies counts. */
+  when: v.exactOptional(
+    v.strictObject({
+      quality: v.exactOptional(v.string()),
+      size: v.exactOptional(v.string()),
+      hasAudio: v.exactOptional(v.boolean()),
+    }),
+  ),
+  /** Credits for one unit; a fraction is allowed, the job's price is rounded up. */
+  credits: v.pipe(v.number(), v.finite(), v.gtValue(0), v.maxValue(1_000_000_000)),
+});
+
+export const priceRuleSchema = v.strictObject({
+  per: v.picklist(['job', 'second']),
+  rates: v.pipe(v.array(rateSchema), v.minLength(1), v.maxLength(64)),
+});
+
+export type PriceRule = v.InferOutput<typeof priceRuleSchema>;
+
+/** What a price depends on. */
+export type PricedRequest = {
+  size: string;
+  quality?: string | undefined;
+  durationSeconds?: number | undefined;
+  hasAudio?: boolean | undefined;
+};
+
+/** The price in whole credits, at least 1; null when the rule has no rate for the request. */
+export function priceOf(rule: PriceRule, request: PricedRequest): Credits | null {
+  const rate = rule.rates.find(
+    ({ when = {} }) =>
+      (when.quality === undefined || when.quality === request.quality) &&
+      (when.size === undefined || when.size === request.size) &&
+      (when.hasAudio === undefined || when.hasAudio === (request.hasAudio ?? false)),
+  );
+  if (rate === undefined) return null;
+  const units = rule.per === 'second' ? request.durationSeconds : 1;
+  if (units === undefined || units <= 0) return null;
+  // Rounding at nine decimals first keeps 0.1 × 30 at 3 and not at 4.
+  return credits(Math.max(1, Math.ceil(Number((rate.credits * units).toFixed(9)))));
+}

@@ -1,0 +1,106 @@
+// Limits of a customer over all its keys: requests and generations in a sliding minute, and jobs at once. The
+// windows live in this process; the generation window is rebuilt from accepted jobs, so a restart resets nothing.
+import { GatewayError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Connection, JobType, Tx } from '../store/db.ts';
+import { listRecentAcceptances, lowerInFlight, raiseInFlight } from './queries.ts';
+import { createSlidingWindow, WINDOW_MS, type SlidingWindow, type WindowState } from './window.ts';
+
+export type { WindowState } from './window.ts';
+
+export type LimitsInForce = {
+  generationsPerMinute: number;
+  requestsPerMinute: number;
+  concurrentImages: number;
+  concurrentVideos: number;
+};
+
+export type Limits = {
+  /** Counts one request. @throws GatewayError `rate_limit_exceeded` */
+  admitRequest(customerId: string, limits: LimitsInForce): WindowState;
+  /**
+   * Counts one generation; `giveBack` undoes that when the submit is refused further on.
+   * @throws GatewayError `rate_limit_exceeded`
+   */
+  admitGeneration(on: Connection, customerId: string, limits: LimitsInForce): Promise<{ giveBack(): void }>;
+  /** Where the generation window stands, counting nothing. */
+  generationState(on: Connection, customerId: string, limits: LimitsInForce): Promise<WindowState>;
+  /** Counts one more open job. @throws GatewayError `concurrency_limit_exceeded` */
+  openJob(tx: Tx, job: { customerId: string; type: JobType; limits: LimitsInForce }): Promise<void>;
+  /** Counts one open job less. */
+  closeJob(tx: Tx, job: { customerId: string; type: JobType }): Promise<void>;
+  /** Lets go of windows that nothing is left in. */
+  forgetIdle(): void;
+};
+
+/** How soon after a refusal for too many open jobs it makes sense to ask again; nobody can know when one ends. */
+const CONCURRENCY_RETRY_MS = 5000;
+
+export function createLimits({ clock }: { clock: Clock }): Limits {
+  const requests = new Map<string, SlidingWindow>();
+  const generations = new Map<string, SlidingWindow>();
+
+  async function generationWindow(on: Connection, customerId: string, limit: number): Promise<SlidingWindow> {
+    const known = generations.get(customerId);
+    if (known !== undefined) return known;
+    const [now, nowMs] = [clock.now(), clock.elapsedMs()];
+    const rows = await listRecentAcceptances(on, { customerId, since: now - WINDOW_MS, limit: limit + 1 });
+    // Another request may have made the window while this one was reading.
+    const window =
+      generations.get(customerId) ?? createSlidingWindow(rows.map((row) => row.createdAt - now + nowMs));
+    generations.set(customerId, window);
+    return window;
+  }
+
+  return {
+    admitRequest(customerId, { requestsPerMinute: limit }) {
+      let window = requests.get(customerId);
+      if (window === undefined) requests.set(customerId, (window = createSlidingWindow()));
+      const nowMs = clock.elapsedMs();
+      const isAdmitted = window.take(limit, nowMs);
+      const state = window.state(limit, nowMs);
+      if (!isAdmitted) throw rateLimited('requests', state);
+      return state;
+    },
+    async admitGeneration(on, customerId, { generationsPerMinute: limit }) {
+      const window = await generationWindow(on, customerId, limit);
+      const nowMs = clock.elapsedMs();
+      if (!window.take(limit, nowMs)) throw rateLimited('generations', window.state(limit, nowMs));
+      return { giveBack: window.giveBack };
+    },
+    async generationState(on, customerId, { generationsPerMinute: limit }) {
+      return (await generationWindow(on, customerId, limit)).state(limit, clock.elapsedMs());
+    },
+    async openJob(tx, { customerId, type, limits }) {
+      const cap = type === 'image' ? limits.concurrentImages : limits.concurrentVideos;
+      const counted = cap === 0 ? [] : await raiseInFlight(tx, { customerId, type, cap });
+      if (counted.length > 0) return;
+      throw new GatewayError('concurrency_limit_exceeded', {
+        message: `At most ${cap} ${type} jobs may be open at once.`,
+        details: { limit: cap, type },
+        retryAfterMs: CONCURRENCY_RETRY_MS,
+      });
+    },
+    async closeJob(tx, job) {
+      await lowerInFlight(tx, job);
+    },
+    forgetIdle() {
+      const nowMs = clock.elapsedMs();
+      for (const windows of [requests, generations]) {
+        for (const [customerId, window] of windows) if (window.idleAt() <= nowMs) windows.delete(customerId);
+      }
+    },
+  };
+}
+
+function rateLimited(bucket: 'requests' | 'generations', state: WindowState): GatewayError {
+  return new GatewayError('rate_limit_exceeded', {
+    message: `At most ${state.limit} ${bucket} in 60 seconds are allowed.`,
+    details: {
+      bucket,
+      limit: state.limit,
+      retry_after_seconds: Math.max(1, Math.ceil(state.resetMs / 1000)),
+    },
+    retryAfterMs: state.resetMs,
+  });
+}

@@ -1,0 +1,33 @@
+// The rows behind limits: how many jobs a customer has open, and when it last had any accepted.
+import { and, asc, eq, gt, lt, sql } from 'drizzle-orm';
+import { statement, type JobType } from '../store/db.ts';
+
+/** Counts one more, unless there are `cap` already: then no row comes back. */
+export const raiseInFlight = statement(({ q, t }, p: { customerId: string; type: JobType; cap: number }) =>
+  q
+    .insert(t.inFlight)
+    .values({ customerId: p.customerId, type: p.type, count: 1 })
+    .onConflictDoUpdate({
+      target: [t.inFlight.customerId, t.inFlight.type],
+      set: { count: sql`${t.inFlight.count} + 1` },
+      setWhere: lt(t.inFlight.count, p.cap),
+    })
+    .returning({ count: t.inFlight.count }),
+);
+
+export const lowerInFlight = statement(({ q, t }, p: { customerId: string; type: JobType }) =>
+  q
+    .update(t.inFlight)
+    .set({ count: sql`${t.inFlight.count} - 1` })
+    .where(and(eq(t.inFlight.customerId, p.customerId), eq(t.inFlight.type, p.type))),
+);
+
+export const listRecentAcceptances = statement(
+  ({ q, t }, p: { customerId: string; since: number; limit: number }) =>
+    q
+      .select({ createdAt: t.jobs.createdAt })
+      .from(t.jobs)
+      .where(and(eq(t.jobs.customerId, p.customerId), gt(t.jobs.createdAt, p.since)))
+      .orderBy(asc(t.jobs.createdAt))
+      .limit(p.limit),
+);
