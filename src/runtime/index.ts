@@ -7,12 +7,24 @@ import { createSystemRandom, type Random } from './random.ts';
 
 export type { Clock } from './clock.ts';
 export type { Log } from './log.ts';
-export type { Net, NetRequest, NetResponse } from './net.ts';
+export type { Net } from './net.ts';
+export type {
+  Destination,
+  NetDownload,
+  NetFailure,
+  NetHead,
+  NetRequest,
+  NetResponse,
+  Sink,
+} from './net-outcome.ts';
+export { judgePublicUrl, type JudgedUrl, type UrlFault } from './public-url.ts';
 export type { Random } from './random.ts';
 
 export type Runtime = { clock: Clock; random: Random; net: Net; log: Log };
 
-export function systemRuntime(options: LogOptions): Runtime {
+/** `isInTransaction` comes from the store, which the runtime must not know. */
+export function systemRuntime(options: LogOptions & { isInTransaction: () => boolean }): Runtime {
   const clock = createSystemClock();
-  return { clock, random: createSystemRandom(), net: createNet({ clock }), log: createLog(options) };
+  const net = createNet({ clock, isInTransaction: options.isInTransaction });
+  return { clock, random: createSystemRandom(), net, log: createLog(options) };
 }
