@@ -13,7 +13,7 @@ export const ID_PREFIXES = {
   file: 'file',
   request: 'req',
   audit: 'aud',
-  lease: 'own',
+  node: 'node',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -59,4 +59,10 @@ function encodeBase32(view: DataView): string {
     }
   }
   return ALPHABET.charAt(buffer & 31) + out;
+}
+
+/** The `index`-th id that belongs to another one: the same each time, so that what is done twice meets itself. */
+export function deriveId(kind: IdKind, from: string, index: number): string {
+  const body = from.slice(from.indexOf('_') + 1);
+  return `${ID_PREFIXES[kind]}_${body.slice(0, -1)}${ALPHABET.charAt(index % ALPHABET.length)}`;
 }

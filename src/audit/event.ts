@@ -1,4 +1,5 @@
 // An audit event: who did what to what, with the state before and after, chained by hash to the event before it.
+import { canonicalJson } from '../canonical-json.ts';
 import { sha256Hex } from '../crypto.ts';
 import type { Instant } from '../runtime/clock.ts';
 
@@ -27,7 +28,7 @@ export const CHAIN_START = '0'.repeat(64);
 /** SHA-256 over every field and the hash before it. */
 export function hashEvent(event: Omit<AuditEvent, 'hash'>): string {
   return sha256Hex(
-    JSON.stringify([
+    canonicalJson([
       event.prevHash,
       event.seq,
       event.id,
@@ -37,8 +38,8 @@ export function hashEvent(event: Omit<AuditEvent, 'hash'>): string {
       event.addressHash,
       event.requestId,
       event.summary,
-      event.before ?? null,
-      event.after ?? null,
+      event.before,
+      event.after,
       event.createdAt,
     ]),
   );

@@ -3,7 +3,8 @@
 import * as v from 'valibot';
 import { GatewayError } from '../errors.ts';
 import type { Credits } from '../credits.ts';
-import type { Db, JobType, Tx } from '../store/db.ts';
+import type { JobType } from '../words.ts';
+import type { Db, Tx } from '../store/db.ts';
 import shippedModels from './models.json' with { type: 'json' };
 import { modelSchema, type Model } from './model.ts';
 import shippedPlans from './plans.json' with { type: 'json' };
@@ -15,7 +16,7 @@ export { modelShortName, type Model } from './model.ts';
 export {
   effectiveLimits,
   limitOverridesSchema,
-  planSettingsSchema,
+  planChangeSchema,
   type LimitOverrides,
   type Limits,
   type Plan,

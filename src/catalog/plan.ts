@@ -4,6 +4,8 @@ import * as v from 'valibot';
 const perMinute = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 const atOnce = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 
+const retentionHours = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8760));
+
 const limitEntries = {
   generationsPerMinute: perMinute,
   requestsPerMinute: perMinute,
@@ -13,11 +15,22 @@ const limitEntries = {
 
 export const limitsSchema = v.strictObject(limitEntries);
 /** What an operator may override for one customer. */
-export const limitOverridesSchema = v.partial(limitsSchema);
+export const limitOverridesSchema = v.strictObject({
+  generationsPerMinute: v.exactOptional(perMinute),
+  requestsPerMinute: v.exactOptional(perMinute),
+  concurrentImages: v.exactOptional(atOnce),
+  concurrentVideos: v.exactOptional(atOnce),
+});
 
 export const planSettingsSchema = v.strictObject({
   ...limitEntries,
-  outputRetentionHours: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8760)),
+  outputRetentionHours: retentionHours,
+});
+
+/** What an operator may change of a plan. */
+export const planChangeSchema = v.strictObject({
+  ...limitOverridesSchema.entries,
+  outputRetentionHours: v.exactOptional(retentionHours),
 });
 
 export type Limits = v.InferOutput<typeof limitsSchema>;
@@ -28,6 +41,5 @@ export type Plan = { id: string; settings: PlanSettings };
 /** The limits in force: the customer's own where there are any, else the plan's. */
 export function effectiveLimits(plan: PlanSettings, overrides: LimitOverrides): Limits {
   const { generationsPerMinute, requestsPerMinute, concurrentImages, concurrentVideos } = plan;
-  const own = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-  return { generationsPerMinute, requestsPerMinute, concurrentImages, concurrentVideos, ...own };
+  return { generationsPerMinute, requestsPerMinute, concurrentImages, concurrentVideos, ...overrides };
 }

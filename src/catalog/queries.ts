@@ -7,7 +7,7 @@ export const insertPriceVersion = insertion('priceVersions');
 /** The newest version of each model. */
 export function listNewestPrices({ q, t }: Connection) {
   const newest = q
-    .select({ model: t.priceVersions.model, version: max(t.priceVersions.version).as('version') })
+    .select({ model: t.priceVersions.model, version: max(t.priceVersions.version).as('newest_version') })
     .from(t.priceVersions)
     .groupBy(t.priceVersions.model)
     .as('newest');

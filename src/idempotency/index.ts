@@ -5,14 +5,15 @@ import { DAY_MS } from '../runtime/clock.ts';
 import { first, type Tx } from '../store/db.ts';
 import { claimKey, deleteExpired, findKey, type KeyScope } from './queries.ts';
 
-export { canonicalJson, fingerprintOf } from './fingerprint.ts';
+export { fingerprintOf } from './fingerprint.ts';
 
 /** How long a key is remembered; longer than any job can live. */
 export const IDEMPOTENCY_RETENTION_MS = 30 * DAY_MS;
 
 /** The answer to store: what a retry gets. */
 export type StoredAnswer = { status: number; body: string };
-export type ClaimOutcome = { kind: 'fresh' } | ({ kind: 'replay'; resourceId: string | null } & StoredAnswer);
+export type Replay = { kind: 'replay'; resourceId: string | null } & StoredAnswer;
+export type ClaimOutcome = { kind: 'fresh' } | Replay;
 
 export type Idempotency = {
   /**
@@ -23,20 +24,32 @@ export type Idempotency = {
     tx: Tx,
     claim: KeyScope & { fingerprint: string; resourceId: string | null } & StoredAnswer,
   ): Promise<ClaimOutcome>;
+  /**
+   * The answer that the key's first request got; null when it has none.
+   * @throws GatewayError `idempotency_key_conflict`
+   */
+  find(tx: Tx, request: KeyScope & { fingerprint: string }): Promise<Replay | null>;
   /** Deletes up to `limit` expired keys; returns how many. */
   prune(tx: Tx, limit: number): Promise<number>;
 };
 
 export function createIdempotency(): Idempotency {
+  async function find(tx: Tx, request: KeyScope & { fingerprint: string }): Promise<Replay | null> {
+    const held = first(await findKey(tx, request));
+    if (held === null || held.expiresAt <= tx.now) return null;
+    if (held.fingerprint !== request.fingerprint) throw new GatewayError('idempotency_key_conflict');
+    return { kind: 'replay', resourceId: held.resourceId, status: held.status, body: held.body };
+  }
+
   return {
+    find,
     async claim(tx, claim) {
       const expiresAt = tx.now + IDEMPOTENCY_RETENTION_MS;
       const taken = await claimKey(tx, { ...claim, createdAt: tx.now, expiresAt });
       if (taken.length > 0) return { kind: 'fresh' };
-      const held = first(await findKey(tx, claim));
-      assert(held !== null, 'a key that cannot be taken is held');
-      if (held.fingerprint !== claim.fingerprint) throw new GatewayError('idempotency_key_conflict');
-      return { kind: 'replay', resourceId: held.resourceId, status: held.status, body: held.body };
+      const replay = await find(tx, claim);
+      assert(replay !== null, 'a key that cannot be taken is held');
+      return replay;
     },
     prune: async (tx, limit) => (await deleteExpired(tx, tx.now, limit)).length,
   };

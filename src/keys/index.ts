@@ -3,7 +3,8 @@ import { GatewayError, invalidField } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import { HOUR_MS, MINUTE_MS, type Instant } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { first, type Connection, type Mode, type Tx } from '../store/db.ts';
+import type { Mode } from '../words.ts';
+import { first, type Connection, type Tx } from '../store/db.ts';
 import { isUsable, makeKey, readKey, statusOf, type ApiKey } from './key.ts';
 import {
   countUsableKeys,

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { crc32Base62, isEqualConstantTime, randomBase62, sha256Hex } from '../crypto.ts';
 import type { Instant } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { MODES, type Mode } from '../store/db.ts';
+import { MODES, type Mode } from '../words.ts';
 import { PRESET_NAMES, SCOPES, type Preset, type Scope } from './scopes.ts';
 
 export type KeyStatus = 'active' | 'rotated' | 'expired' | 'revoked';

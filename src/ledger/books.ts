@@ -1,6 +1,7 @@
 // The audit of the books: every wallet recomputed from entries that nobody can edit. It reports and never repairs.
 import { nextTurn } from '../runtime/clock.ts';
-import type { Connection, Mode } from '../store/db.ts';
+import type { Mode } from '../words.ts';
+import type { Connection } from '../store/db.ts';
 import { createChainCheck } from './entry.ts';
 import { listChain, listWallets } from './queries.ts';
 

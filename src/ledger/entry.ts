@@ -1,7 +1,8 @@
 // Ledger entries: what each kind does to a wallet, and the hash that chains an entry to the one before it.
 import { sha256Hex } from '../crypto.ts';
 import { NO_CREDITS, negateCredits, type Credits } from '../credits.ts';
-import type { EntryKind, Mode } from '../store/db.ts';
+import type { Mode } from '../words.ts';
+import type { EntryKind } from '../store/db.ts';
 
 export type Entry = {
   id: string;

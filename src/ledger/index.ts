@@ -4,7 +4,8 @@ import { assert, GatewayError } from '../errors.ts';
 import { credits, negateCredits, type Credits } from '../credits.ts';
 import { makeId } from '../ids.ts';
 import type { Random } from '../runtime/random.ts';
-import { first, type Connection, type EntryKind, type Mode, type Tx } from '../store/db.ts';
+import type { Mode } from '../words.ts';
+import { first, type Connection, type EntryKind, type Tx } from '../store/db.ts';
 import { toPage, type Page, type PageRequest } from '../store/page.ts';
 import { auditBooks, type BooksReport } from './books.ts';
 import { CHAIN_START, deltasOf, hashEntry, type Entry } from './entry.ts';
@@ -146,10 +147,10 @@ export function createLedger({ random }: { random: Random }): Ledger {
     capture: (tx, movement) => postAlways(tx, { ...movement, kind: 'capture' }),
     release: (tx, movement) => postAlways(tx, { ...movement, kind: 'release' }),
     async refund(tx, movement) {
-      const kinds = (await listReservationEntries(tx, movement)).map((entry) => entry.kind);
-      if (!kinds.includes('capture') || kinds.includes('refund')) {
+      const kinds = new Set((await listReservationEntries(tx, movement)).map((entry) => entry.kind));
+      if (!kinds.has('capture') || kinds.has('refund')) {
         throw new GatewayError('invalid_state', {
-          message: kinds.includes('refund')
+          message: kinds.has('refund')
             ? 'The job was refunded before.'
             : 'Only a charged job can be refunded.',
         });

@@ -1,6 +1,7 @@
 // The ledger's rows. A wallet moves by one conditional statement; everything else here inserts or reads.
 import { and, asc, eq, gte, sql } from 'drizzle-orm';
-import { insertion, statement, type Connection, type EntryKind, type Mode } from '../store/db.ts';
+import type { Mode } from '../words.ts';
+import { insertion, statement, type Connection, type EntryKind } from '../store/db.ts';
 import { afterCursor, newestFirst, type PageRequest } from '../store/page.ts';
 
 export type WalletKey = { customerId: string; mode: Mode };

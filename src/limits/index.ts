@@ -2,7 +2,8 @@
 // windows live in this process; the generation window is rebuilt from accepted jobs, so a restart resets nothing.
 import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Connection, JobType, Tx } from '../store/db.ts';
+import type { JobType } from '../words.ts';
+import type { Connection, Tx } from '../store/db.ts';
 import { listRecentAcceptances, lowerInFlight, raiseInFlight } from './queries.ts';
 import { createSlidingWindow, WINDOW_MS, type SlidingWindow, type WindowState } from './window.ts';
 
@@ -66,7 +67,7 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       const window = await generationWindow(on, customerId, limit);
       const nowMs = clock.elapsedMs();
       if (!window.take(limit, nowMs)) throw rateLimited('generations', window.state(limit, nowMs));
-      return { giveBack: window.giveBack };
+      return { giveBack: () => window.giveBack(nowMs) };
     },
     async generationState(on, customerId, { generationsPerMinute: limit }) {
       return (await generationWindow(on, customerId, limit)).state(limit, clock.elapsedMs());

@@ -1,6 +1,7 @@
 // The rows behind limits: how many jobs a customer has open, and when it last had any accepted.
 import { and, asc, eq, gt, lt, sql } from 'drizzle-orm';
-import { statement, type JobType } from '../store/db.ts';
+import type { JobType } from '../words.ts';
+import { statement } from '../store/db.ts';
 
 /** Counts one more, unless there are `cap` already: then no row comes back. */
 export const raiseInFlight = statement(({ q, t }, p: { customerId: string; type: JobType; cap: number }) =>

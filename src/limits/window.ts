@@ -15,8 +15,8 @@ export type WindowState = {
 export type SlidingWindow = {
   /** Admits and counts, or refuses and counts nothing. */
   take(limit: number, nowMs: number): boolean;
-  /** Takes back the newest admission, when what it was for came to nothing. */
-  giveBack(): void;
+  /** Takes back the admission made at `admittedMs`, when what it was for came to nothing. */
+  giveBack(admittedMs: number): void;
   state(limit: number, nowMs: number): WindowState;
   /** When the last admission will have left the window; the window is of no more use then. */
   idleAt(): number;
@@ -43,7 +43,10 @@ export function createSlidingWindow(admitted: number[] = []): SlidingWindow {
       times.push(nowMs);
       return true;
     },
-    giveBack: () => void times.pop(),
+    giveBack(admittedMs) {
+      const index = times.lastIndexOf(admittedMs);
+      if (index >= start) times.splice(index, 1);
+    },
     state(limit, nowMs) {
       forget(nowMs);
       const used = times.length - start;

@@ -2,10 +2,9 @@
 // takes. It never fetches, never decodes pixels, and asks nobody: a URL is only judged here and downloaded later.
 import { GatewayError, type ErrorCode } from '../errors.ts';
 import { judgePublicUrl } from '../runtime/public-url.ts';
+import type { ReferenceStrength } from '../words.ts';
 import { readImageHeader, type ImageHeader } from './image-header.ts';
 
-export const REFERENCE_STRENGTHS = ['LOW', 'MID', 'HIGH'] as const;
-export type ReferenceStrength = (typeof REFERENCE_STRENGTHS)[number];
 export const DEFAULT_REFERENCE_STRENGTH: ReferenceStrength = 'MID';
 
 /** Of the image itself; as base64 it is a third more. */

@@ -23,9 +23,9 @@ export type LogOptions = { level: LogLevel; write?: (line: string) => void };
 const BUFFER_BYTES = 8 * 1024;
 const FLUSH_INTERVAL_MS = 250;
 
-/** Own key forms, bearer values, webhook secrets, provider keys and the signatures of links. */
+/** Own keys (but not their 16-character prefix), bearer values, webhook secrets, provider keys and the signatures of links. */
 const SECRET_FORMS =
-  /\b(ak_(?:live|test)_)[A-Za-z0-9]{8,}|\b(Bearer\s+)[^\s"\\]+|\b(whsec_)[A-Za-z0-9+/=]+|\b(sk-)[A-Za-z0-9_-]{8,}|([?&](?:sig|signature|token|key|api_key)=)[^&\s"\\]+/gi;
+  /\b(ak_(?:live|test)_)[A-Za-z0-9]{9,}|\b(Bearer\s+)[^\s"\\]+|\b(whsec_)[A-Za-z0-9+/=]+|\b(sk-)[A-Za-z0-9_-]{8,}|([?&](?:sig|signature|token|key|api_key)=)[^&\s"\\]+/gi;
 
 /** Replaces everything that has the form of a secret by `…`, keeping the prefix that tells what it was. */
 export function scrub(line: string): string {

@@ -5,18 +5,9 @@ import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
 
-export { JOB_STATES, JOB_TYPES, MODES } from './schema/tables.ts';
+export { CUSTOMER_STATUSES, ENTRY_KINDS, JOB_STATES } from './schema/tables.ts';
 
-export type {
-  AttemptState,
-  CustomerStatus,
-  EntryKind,
-  FileRole,
-  JobState,
-  JobType,
-  Mode,
-  Tables,
-} from './schema/tables.ts';
+export type { AttemptState, CustomerStatus, EntryKind, FileRole, JobState, Tables } from './schema/tables.ts';
 
 /** Drizzle's builders, typed for SQLite and awaited, which both engines' builders satisfy. */
 export type Builders = Pick<

@@ -1,8 +1,7 @@
 // Every table once. Constraints, triggers and indexes stand in the migrations; a test compares the two.
+import { JOB_TYPES, MODES } from '../../words.ts';
 import type { Kit } from './kit.ts';
 
-export const MODES = ['live', 'test'] as const;
-export const JOB_TYPES = ['image', 'video'] as const;
 export const JOB_STATES = [
   'queued',
   'submitting',
@@ -26,8 +25,6 @@ export const ATTEMPT_OUTCOMES = [
 ] as const;
 export const FILE_ROLES = ['output', 'poster', 'reference'] as const;
 
-export type Mode = (typeof MODES)[number];
-export type JobType = (typeof JOB_TYPES)[number];
 export type JobState = (typeof JOB_STATES)[number];
 export type CustomerStatus = (typeof CUSTOMER_STATUSES)[number];
 export type EntryKind = (typeof ENTRY_KINDS)[number];
@@ -141,7 +138,7 @@ function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
     deadlineAt: integer().notNull(),
     leaseOwner: text(),
     leaseNo: integer().notNull(),
-    lostSteps: integer().notNull(),
+    tries: integer().notNull(),
     price: integer().notNull(),
     priceVersion: integer().notNull(),
     refunded: integer().notNull(),

@@ -149,8 +149,8 @@ CREATE TABLE jobs (
   lease_owner TEXT,
   -- Goes up with every claim and fences each write: a worker that was paused past its lease changes nothing.
   lease_no INTEGER NOT NULL,
-  -- Steps that began and never reported back, as when the process died in the middle of one.
-  lost_steps INTEGER NOT NULL,
+  -- Goes up before each step and back to 0 when one gets somewhere, so that what kills the process shows.
+  tries INTEGER NOT NULL,
   price INTEGER NOT NULL CHECK (price >= 0),
   price_version INTEGER NOT NULL,
   refunded INTEGER NOT NULL CHECK (refunded >= 0 AND refunded <= price),

@@ -1,0 +1,67 @@
+// `sluice serve`: runs the gateway until it is told to stop.
+import { messageOf } from '../errors.ts';
+import { welcome } from '../first-start.ts';
+import { systemRuntime } from '../runtime/index.ts';
+import { isInTransaction } from '../store/group-commit.ts';
+import { VERSION } from '../version.ts';
+import { CONFIG_HELP, CONFIG_OPTION, EXIT, type Command, type Terminal } from './command.ts';
+import { listen, type Listening } from './listen.ts';
+import { readConfig } from './settings.ts';
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'run the gateway',
+  usage: '[--config FILE]',
+  details:
+    'Listens on HOST:PORT until SIGTERM or SIGINT, then answers what is under way, hands its jobs back and ends ' +
+    'within 25 seconds; a second signal ends it at once. Nothing that was accepted is lost either way.',
+  options: CONFIG_OPTION,
+  optionHelp: CONFIG_HELP,
+  example: 'PORT=9000 sluice serve',
+  async run(invocation) {
+    const { terminal } = invocation;
+    const config = readConfig(invocation);
+    const runtime = systemRuntime({ level: config.logLevel, isInTransaction });
+    const listening = await listen(config, runtime);
+    const testKey = await welcome(listening.gateway);
+    for (const line of greeting(listening, testKey)) terminal.note(line);
+    await untilStopped(terminal);
+    terminal.note('Stopping: no new requests; open work is finished or handed back.');
+    await listening.stop().catch((thrown: unknown) => terminal.note(`Stopping failed: ${messageOf(thrown)}`));
+    runtime.log.flush();
+    return EXIT.ok;
+  },
+};
+
+function untilStopped(terminal: Terminal): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    terminal.onStop(() => {
+      signals += 1;
+      if (signals > 1) terminal.exit(EXIT.failed);
+      resolve();
+    });
+  });
+}
+
+function greeting({ url, gateway }: Listening, testKey: string | null): string[] {
+  const lines = ['', `Sluice ${VERSION} is running at ${url}`, ''];
+  lines.push(`  Data           ${gateway.folder.dir}`);
+  lines.push(`  Operator key   ${gateway.operatorKeyFile ?? 'from MY_PRIVATE_API_KEY'}`);
+  lines.push(`  Reference      ${url}/docs`);
+  if (testKey === null) return [...lines, ''];
+  return [
+    ...lines,
+    `  Test key       ${testKey}   (shown only now)`,
+    '',
+    'Make your first image:',
+    '',
+    `curl -sS ${url}/v1/images/generate \\`,
+    `  -H 'Authorization: Bearer ${testKey}' \\`,
+    `  -H 'Content-Type: application/json' \\`,
+    `  -H 'Idempotency-Key: my-first-image' \\`,
+    `  -H 'Prefer: wait=30' \\`,
+    `  -d '{"prompt":"A lighthouse at dawn"}'`,
+    '',
+  ];
+}

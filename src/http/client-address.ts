@@ -1,0 +1,54 @@
+// Whose request it is, by address: the socket's, unless declared proxies stand in front. Then X-Forwarded-For is
+// read from the right, past the proxies, and never from the left, where anybody can write.
+import { BlockList, isIP, isIPv6 } from 'node:net';
+
+export type AddressJudge = (socketAddress: string, forwardedFor: string | null) => string;
+
+export function createAddressJudge(trustedProxies: readonly string[]): AddressJudge {
+  const trusted = createAddressSet(trustedProxies);
+  return (socketAddress, forwardedFor) => {
+    const socket = normalizeAddress(socketAddress);
+    if (socket === null || forwardedFor === null || !trusted.has(socket)) return socket ?? '';
+    const hops = forwardedFor.split(',').map((hop) => normalizeAddress(hop.trim()));
+    // One hop that is no address makes the whole header worthless.
+    if (hops.includes(null)) return socket;
+    return hops.toReversed().find((hop) => hop !== null && !trusted.has(hop)) ?? socket;
+  };
+}
+
+/** Addresses and CIDR ranges, to be asked whether one is among them. Anything malformed is left out. */
+export function createAddressSet(entries: readonly string[]): { has(address: string): boolean } {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/');
+    const normal = normalizeAddress(address);
+    if (normal === null) continue;
+    const family = isIPv6(normal) ? 'ipv6' : 'ipv4';
+    const prefix = bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits);
+    if (Number.isInteger(prefix) && prefix >= 0 && prefix <= (family === 'ipv6' ? 128 : 32)) {
+      list.addSubnet(normal, prefix, family);
+    }
+  }
+  return { has: (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') };
+}
+
+/** One spelling for an address: no brackets, port or zone, and IPv4 in IPv6 as IPv4; null when it is none. */
+export function normalizeAddress(text: string): string | null {
+  const bare = text
+    .replace(/^\[([^\]]*)\](:\d{1,5})?$/, '$1')
+    .replace(/^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/, '$1');
+  if (isIP(bare) === 0 || bare.includes('%')) return null;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1];
+  if (mapped !== undefined) return mapped;
+  return isIPv6(bare) ? new URL(`http://[${bare}]/`).hostname.slice(1, -1) : bare;
+}
+
+/** What throttling counts by: an IPv4 address, or the /64 that one IPv6 subscriber has at least. */
+export function throttleGroup(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = '', tail = ''] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === '' ? [] : tail.split(':');
+  const missing = address.includes('::') ? Array<string>(8 - left.length - right.length).fill('0') : [];
+  return [...left, ...missing, ...right].slice(0, 4).join(':');
+}

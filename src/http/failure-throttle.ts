@@ -1,0 +1,34 @@
+// Failed authentications by address: past so many a minute the failing ones get 429. Requests with a good key are
+// never counted and never refused, so that one bad neighbour behind a shared address blocks nobody.
+import { GatewayError } from '../errors.ts';
+import { MINUTE_MS, type Clock } from '../runtime/clock.ts';
+import { throttleGroup } from './client-address.ts';
+
+export type FailureThrottle = {
+  /** Counts one failure. @throws GatewayError `auth_rate_limited` instead, when there were too many */
+  count(address: string): void;
+};
+
+export const MAX_FAILURES_A_MINUTE = 20;
+/** Addresses remembered in a window; a million attackers must not fill the memory. */
+const MAX_ADDRESSES = 100_000;
+
+export function createFailureThrottle({ clock }: { clock: Clock }): FailureThrottle {
+  let counts = new Map<string, number>();
+  let windowEndMs = 0;
+  return {
+    count(address) {
+      const nowMs = clock.elapsedMs();
+      if (nowMs >= windowEndMs) {
+        counts = new Map();
+        windowEndMs = nowMs + MINUTE_MS;
+      }
+      const group = throttleGroup(address);
+      const failures = (counts.get(group) ?? 0) + 1;
+      if (failures > MAX_FAILURES_A_MINUTE) {
+        throw new GatewayError('auth_rate_limited', { retryAfterMs: windowEndMs - nowMs });
+      }
+      if (counts.has(group) || counts.size < MAX_ADDRESSES) counts.set(group, failures);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+// All faces on one server.
+import type { Audit } from '../audit/index.ts';
+import type { Catalog } from '../catalog/index.ts';
+import type { Customers } from '../customers/index.ts';
+import type { Health } from '../health.ts';
+import type { Jobs } from '../jobs/index.ts';
+import type { Keys } from '../keys/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { Limits } from '../limits/index.ts';
+import type { Media } from '../media/index.ts';
+import type { Operations } from '../operations/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Db } from '../store/db.ts';
+import { createAdmission } from './admission.ts';
+import { createAuthenticator } from './auth.ts';
+import { createAddressJudge } from './client-address.ts';
+import { createFailureThrottle } from './failure-throttle.ts';
+import { createFileRoutes } from './files.ts';
+import { createHealthRoutes } from './health.ts';
+import { createJobApi } from './job-api/index.ts';
+import { createOperatorApi } from './operator-api/index.ts';
+import { createRouteMaker } from './route.ts';
+import { createHandle, createRootApp, type Handle } from './server.ts';
+import { createUsageRoute } from './usage.ts';
+
+export type { Handle, SocketServer } from './server.ts';
+
+export type HttpParts = {
+  db: Db;
+  runtime: Runtime;
+  audit: Audit;
+  catalog: Catalog;
+  customers: Customers;
+  health: Health;
+  jobs: Jobs;
+  keys: Keys;
+  ledger: Ledger;
+  limits: Limits;
+  media: Media;
+  operations: Operations;
+  operatorKeys: readonly string[];
+  trustedProxies: readonly string[];
+  hashAddress: (address: string) => string;
+  publicUrl: () => string;
+  schedulerLagMs: () => number;
+};
+
+export function createHttp(parts: HttpParts): { handle: Handle; takeKeyUses: () => Map<string, number> } {
+  const { runtime } = parts;
+  const { clock } = runtime;
+  const throttle = createFailureThrottle({ clock });
+  const authenticator = createAuthenticator({ ...parts, clock, throttle });
+  const route = createRouteMaker(createAdmission({ ...parts, authenticator }));
+  const app = createRootApp(runtime)
+    .use(createHealthRoutes({ ...parts, route }))
+    .use(createJobApi({ ...parts, clock, route }))
+    .use(createUsageRoute({ ...parts, route }))
+    .use(createFileRoutes({ ...parts, route }))
+    .use(createOperatorApi({ ...parts, clock, route }));
+  const judgeAddress = createAddressJudge(parts.trustedProxies);
+  return { handle: createHandle(app, { runtime, judgeAddress }), takeKeyUses: authenticator.takeUses };
+}

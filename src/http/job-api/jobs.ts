@@ -1,0 +1,166 @@
+// Reading jobs and their results, listing them, and canceling.
+import { Elysia } from 'elysia';
+import * as v from 'valibot';
+import { GatewayError } from '../../errors.ts';
+import { isId } from '../../ids.ts';
+import { isEnded, type Job } from '../../jobs/index.ts';
+import { exchangeOf, principalOf } from '../exchange.ts';
+import { readPage } from '../query.ts';
+import { canceledJobExample, imageResultExample, jobExample, listExample } from './examples.ts';
+import { TAG, type JobApiParts } from './parts.ts';
+import { renderJob, statesOf } from './render.ts';
+import { resultOf } from './results.ts';
+import {
+  jobListSchema,
+  jobSchema,
+  listQuerySchema,
+  noQuerySchema,
+  pendingResultSchema,
+  readQuerySchema,
+  resultSchema,
+} from './schemas.ts';
+
+const READ = { kind: 'customer', scope: 'generation:read', dialect: 'job' } as const;
+const CANCEL = { kind: 'customer', scope: 'generation:delete', dialect: 'job' } as const;
+const WAIT_NOTE =
+  'With `?wait=N` the answer comes when the job ends, after N seconds (60 at most) if it does not.';
+/** What to wait before asking for a result again, in seconds. */
+const RESULT_RETRY_SECONDS = 2;
+
+const jobParams = v.strictObject({ jobId: v.string() });
+
+export function jobRoutes(parts: JobApiParts) {
+  const { route, jobs } = parts;
+  return new Elysia()
+    .get(
+      '/v1/jobs',
+      async ({ request, query }) => {
+        const { customerId, mode } = principalOf(request);
+        const { status, type, createdAfter, ...page } = query;
+        const states = status === undefined ? undefined : statesOf(status);
+        const { rows, nextCursor } = await jobs.list(
+          { customerId, mode, states, type, createdAfter },
+          readPage(page),
+        );
+        return { ok: true as const, jobs: rows.map(renderJob), nextCursor };
+      },
+      {
+        ...route.plain({
+          operationId: 'listJobs',
+          tag: TAG,
+          summary: 'List jobs',
+          description: "The customer's jobs in the key's mode, the newest first.",
+          access: READ,
+          answers: { 200: { description: 'A page of jobs.', schema: jobListSchema, example: listExample } },
+          errors: ['invalid_input'],
+        }),
+        query: listQuerySchema,
+      },
+    )
+    .get(
+      '/v1/jobs/:jobId',
+      async ({ request, params, query }) => {
+        const job = await readJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
+        if (job.state !== 'queued') return { ok: true as const, ...renderJob(job) };
+        return { ok: true as const, ...renderJob(job), queuePosition: await jobs.queuePosition(job) };
+      },
+      {
+        ...route.plain({
+          operationId: 'getJob',
+          tag: TAG,
+          summary: 'Read a job',
+          description: `The state of a job. A job that failed is still answered with 200. ${WAIT_NOTE}`,
+          access: READ,
+          answers: { 200: { description: 'The job.', schema: jobSchema, example: jobExample } },
+          errors: ['invalid_input', 'generation_not_found'],
+        }),
+        params: jobParams,
+        query: readQuerySchema,
+      },
+    )
+    .get(
+      '/v1/jobs/:jobId/result',
+      async ({ request, params, query, set }) => {
+        const job = await readJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
+        if (job.state === 'completed') return resultOf(parts, job);
+        if (isEnded(job.state)) throw noResult(job);
+        set.status = 202;
+        set.headers['retry-after'] = String(RESULT_RETRY_SECONDS);
+        return { ok: true as const, jobId: job.id, status: 'processing' as const };
+      },
+      {
+        ...route.plain({
+          operationId: 'getJobResult',
+          tag: TAG,
+          summary: 'Get the result of a job',
+          description: `Links to what a completed job has made, freshly signed. ${WAIT_NOTE}`,
+          access: READ,
+          answers: {
+            200: { description: 'The result.', schema: resultSchema, example: imageResultExample },
+            202: {
+              description: 'The job has not ended; ask again after `Retry-After` seconds.',
+              schema: pendingResultSchema,
+              example: { ok: true, jobId: imageResultExample.jobId, status: 'processing' },
+              headers: { 'Retry-After': 'Seconds to wait.' },
+            },
+          },
+          errors: [
+            'invalid_input',
+            'generation_not_found',
+            'job_failed',
+            'job_canceled',
+            'result_unavailable',
+          ],
+        }),
+        params: jobParams,
+        query: readQuerySchema,
+      },
+    )
+    .post(
+      '/v1/jobs/:jobId/cancel',
+      async ({ request, params }) => {
+        const { keyId } = principalOf(request);
+        const job = await readJob(parts, request, { id: params.jobId });
+        return { ok: true as const, ...renderJob(await jobs.cancel(job, `key:${keyId}`)) };
+      },
+      {
+        ...route.plain({
+          operationId: 'cancelJob',
+          tag: TAG,
+          summary: 'Cancel a job',
+          description:
+            'Stops a job that waits, or one whose provider can still stop it, and gives its credits back. A job that ' +
+            'ends at the same moment stays ended: then the answer is 409.',
+          access: CANCEL,
+          answers: {
+            200: { description: 'The job was canceled.', schema: jobSchema, example: canceledJobExample },
+          },
+          errors: ['generation_not_found', 'generation_not_cancelable'],
+        }),
+        params: jobParams,
+        query: noQuerySchema,
+      },
+    );
+}
+
+type Reading = { id: string; waitSeconds?: number | undefined };
+
+async function readJob(
+  { jobs }: JobApiParts,
+  request: Request,
+  { id, waitSeconds = 0 }: Reading,
+): Promise<Job> {
+  if (!isId('job', id)) throw new GatewayError('generation_not_found');
+  const { customerId, mode } = principalOf(request);
+  const job = await jobs.getOwn({ customerId, mode }, id);
+  if (waitSeconds === 0 || isEnded(job.state)) return job;
+  exchangeOf(request).keepOpen(waitSeconds);
+  return jobs.waitForEnd({ customerId, mode }, id, waitSeconds * 1000);
+}
+
+function noResult(job: Job): GatewayError {
+  if (job.state === 'canceled') return new GatewayError('job_canceled');
+  return new GatewayError('job_failed', {
+    details: { jobError: { code: job.errorCode, message: job.errorMessage } },
+  });
+}

@@ -1,0 +1,98 @@
+// Plans and prices. A new price is a new version and counts for new jobs only.
+import { Elysia } from 'elysia';
+import * as v from 'valibot';
+import { planExample, priceExample } from './examples.ts';
+import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
+import { renderPlan, renderPrice } from './render.ts';
+import { noQuery, planChangeRequestSchema, pricingChangeSchema } from './schemas.ts';
+
+const PLANS = 'Plans';
+const PRICES = 'Prices';
+const planParams = v.strictObject({ planId: v.string() });
+
+export function catalogRoutes(parts: OperatorApiParts) {
+  const { route, catalog, operations } = parts;
+  return new Elysia()
+    .get(
+      '/api/plans',
+      async () => ({ ok: true as const, plans: (await catalog.listPlans()).map(renderPlan) }),
+      {
+        ...route.plain({
+          operationId: 'listPlans',
+          tag: PLANS,
+          summary: 'List plans',
+          access: OPERATOR,
+          answers: { 200: { description: 'All plans.', example: { ok: true, plans: [planExample] } } },
+          errors: [],
+        }),
+        query: noQuery,
+      },
+    )
+    .patch(
+      '/api/plans/:planId',
+      ({ request, params, body }) =>
+        change(parts, request, operations.changePlan(params.planId, body), (plan) => ({
+          body: { ok: true, plan: renderPlan(plan) },
+        })),
+      {
+        ...route.withBody({
+          operationId: 'changePlan',
+          tag: PLANS,
+          summary: 'Change a plan',
+          description: 'In force for all its customers at their next request.',
+          access: OPERATOR,
+          idempotencyKey: 'optional',
+          requestExample: { generationsPerMinute: 60 },
+          answers: { 200: { description: 'The plan.', example: { ok: true, plan: planExample } } },
+          errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
+        }),
+        params: planParams,
+        body: planChangeRequestSchema,
+        query: noQuery,
+      },
+    )
+    .get(
+      '/api/pricing',
+      async () => ({ ok: true as const, prices: (await catalog.listPrices()).map(renderPrice) }),
+      {
+        ...route.plain({
+          operationId: 'listPrices',
+          tag: PRICES,
+          summary: 'List the prices in force',
+          description: 'Version 0 is the price that ships.',
+          access: OPERATOR,
+          answers: {
+            200: { description: 'One price for each model.', example: { ok: true, prices: [priceExample] } },
+          },
+          errors: [],
+        }),
+        query: noQuery,
+      },
+    )
+    .put(
+      '/api/pricing',
+      ({ request, body }) =>
+        change(parts, request, operations.setPrices(body.prices), (prices) => ({
+          body: { ok: true, prices: prices.map(renderPrice) },
+        })),
+      {
+        ...route.withBody({
+          operationId: 'setPrices',
+          tag: PRICES,
+          summary: 'Set prices',
+          description:
+            'Writes a new version for each model named, all or none. In force at once for new jobs; accepted jobs keep ' +
+            'the price that they were quoted.',
+          access: OPERATOR,
+          idempotencyKey: 'optional',
+          requestExample: {
+            prices: [{ model: priceExample.model, rule: { per: 'job', rates: [{ credits: 25 }] } }],
+          },
+          answers: { 200: { description: 'The new prices.', example: { ok: true, prices: [priceExample] } } },
+          errors: ['invalid_input', 'model_not_found', 'idempotency_key_conflict'],
+        }),
+        body: pricingChangeSchema,
+        query: noQuery,
+      },
+    );
+}

@@ -1,0 +1,170 @@
+// Jobs of all customers: the whole story of one, and what an operator may do about it.
+import { Elysia } from 'elysia';
+import * as v from 'valibot';
+import { isEnded, type Job } from '../../jobs/index.ts';
+import { operatorOf } from '../exchange.ts';
+import { readPage } from '../query.ts';
+import { customerParams } from './customers.ts';
+import { jobDetailExample, jobExample, listOf } from './examples.ts';
+import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
+import { renderAttempt, renderEntry, renderJob, renderJobEvent } from './render.ts';
+import { jobListQuery, noQuery, refundSchema, resolutionSchema } from './schemas.ts';
+
+const TAG = 'Jobs';
+const jobParams = v.strictObject({ jobId: v.string() });
+const jobAnswer = { 200: { description: 'The job.', example: { ok: true, job: jobExample } } };
+
+export function jobRoutes(parts: OperatorApiParts) {
+  const { route, jobs, customers, operations, db } = parts;
+
+  async function list(query: v.InferOutput<typeof jobListQuery>) {
+    const { state, type, model, mode, customerId, createdAfter, limit, cursor } = query;
+    const states = state === undefined ? undefined : [state];
+    const filter = { customerId, mode, states, type, model, createdAfter };
+    const { rows, nextCursor } = await jobs.list(filter, readPage({ limit, cursor }));
+    return { ok: true as const, jobs: rows.map(renderJob), nextCursor };
+  }
+
+  return new Elysia()
+    .get('/api/jobs', ({ query }) => list(query), {
+      ...route.plain({
+        operationId: 'listAllJobs',
+        tag: TAG,
+        summary: 'List jobs of all customers',
+        access: OPERATOR,
+        answers: {
+          200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
+        },
+        errors: ['invalid_input'],
+      }),
+      query: jobListQuery,
+    })
+    .get(
+      '/api/public/customers/:customerId/jobs',
+      async ({ params, query }) => {
+        await customers.get(db.read, params.customerId);
+        return list({ ...query, customerId: params.customerId });
+      },
+      {
+        ...route.plain({
+          operationId: 'listCustomerJobs',
+          tag: TAG,
+          summary: "List a customer's jobs",
+          access: OPERATOR,
+          answers: {
+            200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
+          },
+          errors: ['invalid_input', 'account_not_found'],
+        }),
+        params: customerParams,
+        query: v.omit(jobListQuery, ['customerId']),
+      },
+    )
+    .get(
+      '/api/jobs/:jobId',
+      async ({ params }) => {
+        const job = await jobs.get(db.read, params.jobId);
+        return { ok: true as const, job: { ...renderJob(job), ...(await storyOf(parts, job)) } };
+      },
+      {
+        ...route.plain({
+          operationId: 'getAnyJob',
+          tag: TAG,
+          summary: 'Read a job with its whole story',
+          description:
+            'Every transition, every attempt at a provider, the ledger entries and links to the files.',
+          access: OPERATOR,
+          answers: { 200: { description: 'The job.', example: { ok: true, job: jobDetailExample } } },
+          errors: ['generation_not_found'],
+        }),
+        params: jobParams,
+        query: noQuery,
+      },
+    )
+    .post(
+      '/api/jobs/:jobId/cancel',
+      async ({ request, params }) => {
+        const operator = operatorOf(request);
+        const before = await jobs.get(db.read, params.jobId);
+        const job = await jobs.cancel(before, operator.actor);
+        await operations.recordCancel(operator, { before, after: job });
+        return { ok: true as const, job: renderJob(job) };
+      },
+      {
+        ...route.plain({
+          operationId: 'cancelAnyJob',
+          tag: TAG,
+          summary: 'Cancel a job',
+          access: OPERATOR,
+          answers: jobAnswer,
+          errors: ['generation_not_found', 'generation_not_cancelable'],
+        }),
+        params: jobParams,
+        query: noQuery,
+      },
+    )
+    .post(
+      '/api/jobs/:jobId/refund',
+      ({ request, params, body }) =>
+        change(parts, request, operations.refundJob(params.jobId, body.reason), (job) => ({
+          body: { ok: true, job: renderJob(job) },
+        })),
+      {
+        ...route.withBody({
+          operationId: 'refundJob',
+          tag: TAG,
+          summary: 'Refund a completed job',
+          access: OPERATOR,
+          idempotencyKey: 'optional',
+          requestExample: { reason: 'unusable output' },
+          answers: jobAnswer,
+          errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
+        }),
+        params: jobParams,
+        body: refundSchema,
+        query: noQuery,
+      },
+    )
+    .post(
+      '/api/jobs/:jobId/resolve',
+      ({ request, params }) =>
+        change(parts, request, operations.failUnknownJob(params.jobId), (job) => ({
+          body: { ok: true, job: renderJob(job) },
+        })),
+      {
+        ...route.withBody({
+          operationId: 'resolveJob',
+          tag: TAG,
+          summary: 'End a job whose outcome is unknown',
+          description: 'Fails the job and gives its credits back, without waiting for its deadline.',
+          access: OPERATOR,
+          idempotencyKey: 'optional',
+          requestExample: { outcome: 'failed' },
+          answers: jobAnswer,
+          errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
+        }),
+        params: jobParams,
+        body: resolutionSchema,
+        query: noQuery,
+      },
+    );
+}
+
+async function storyOf({ jobs, ledger, media, db, clock, publicUrl }: OperatorApiParts, job: Job) {
+  const files = isEnded(job.state) ? await media.filesOf(db.read, job.id) : [];
+  return {
+    events: (await jobs.eventsOf(job.id)).map(renderJobEvent),
+    attempts: (await jobs.attemptsOf(job.id)).map(renderAttempt),
+    ledger: (await ledger.entriesOf(db.read, job.id)).map(renderEntry),
+    files: files.map((file) => ({
+      fileId: file.id,
+      role: file.role,
+      contentType: file.contentType,
+      bytes: file.bytes,
+      width: file.width,
+      height: file.height,
+      isDeleted: file.deletedAt !== null,
+      url: file.deletedAt === null ? publicUrl() + media.link(file, clock.now()).path : null,
+    })),
+  };
+}

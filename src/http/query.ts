@@ -1,0 +1,51 @@
+// The query parameters that several routes share. A query is text, so numbers and instants are read from it here.
+import * as v from 'valibot';
+import { decodeCursor, type PageRequest } from '../store/page.ts';
+
+/** A whole number within bounds, from its decimal digits. */
+export function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^\d{1,10}$/, message),
+    v.toNumber(),
+    v.minValue(min, message),
+    v.maxValue(max, message),
+  );
+}
+
+/** An instant as ISO 8601 with a zone; milliseconds since the epoch inside. */
+export const instantText = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/,
+    'must be an instant such as 2026-01-31T12:00:00Z',
+  ),
+  v.check((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists'),
+  v.transform((text) => Date.parse(text)),
+);
+
+/** `limit` and `cursor` of a list. */
+export function pageQuery({ max, standard }: { max: number; standard: number }) {
+  return {
+    limit: v.optional(wholeNumber(1, max), String(standard)),
+    cursor: v.optional(v.pipe(v.string(), v.maxLength(200, 'is not a cursor of this list'))),
+  };
+}
+
+/** @throws GatewayError `invalid_input` for a cursor that no list handed out */
+export function readPage(query: { limit: number; cursor?: string | undefined }): PageRequest {
+  return { limit: query.limit, cursor: query.cursor === undefined ? null : decodeCursor(query.cursor) };
+}
+
+/** The longest that a request may wait for the end of a job, in seconds. */
+export const MAX_WAIT_SECONDS = 60;
+
+/** `?wait=N` on reads. */
+export const waitQuery = { wait: v.optional(wholeNumber(0, MAX_WAIT_SECONDS)) };
+
+/** `Prefer: wait=N` (RFC 7240); 0 when it is absent or not of that form, as preferences are to be ignored then. */
+export function preferredWaitSeconds(request: Request): number {
+  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?(?:$|[,;\s])/i.exec(request.headers.get('prefer') ?? '');
+  return match === null ? 0 : Math.min(MAX_WAIT_SECONDS, Number(match[1]));
+}

@@ -1,0 +1,108 @@
+// Declaring a route: who may call it, what it answers, how it can refuse. One declaration feeds the hooks that
+// enforce it and the reference that describes it, so that the two cannot differ.
+import * as v from 'valibot';
+import { ParseError, ValidationError } from 'elysia';
+import type { ErrorCode } from '../errors.ts';
+import type { Access, Admission, KeyRule } from './admission.ts';
+import { MAX_BODY_BYTES, readBody, refuseDeclaredSize, refuseOtherTypes } from './body.ts';
+import { exchangeOf } from './exchange.ts';
+import { parseJsonObject } from './json-text.ts';
+import { validationError } from './validation.ts';
+
+/** One successful answer of a route. */
+export type Answer = {
+  description: string;
+  /** Absent for answers that are no JSON. */
+  schema?: v.GenericSchema;
+  example?: unknown;
+  /** The media type, when it is not JSON. */
+  contentType?: string;
+  headers?: Record<string, string>;
+};
+
+export type RouteDoc = {
+  /** Unique over all routes; the name of the method in generated clients. */
+  operationId: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  requestExample?: unknown;
+  answers: Readonly<Record<number, Answer>>;
+  /** What the route itself can refuse with; what its access can refuse with is added. */
+  errors: readonly ErrorCode[];
+};
+
+export type RouteDeclaration = RouteDoc & {
+  access: Access;
+  idempotencyKey?: KeyRule;
+  maxBodyBytes?: number;
+};
+
+/** The part of Elysia's context that the hooks below touch. */
+type HookContext = { request: Request; route: string; bearer?: string | undefined; body?: unknown };
+
+/** Stands in `detail` under this name, where the reference finds it. */
+export const DECLARATION = 'x-declaration';
+
+export type RouteMaker = {
+  /** For a route without a body. */
+  plain(declaration: RouteDeclaration): {
+    transform: (context: HookContext) => Promise<void>;
+    detail: object;
+  };
+  /** For a route with a JSON body. */
+  withBody(declaration: RouteDeclaration): {
+    parse: (context: HookContext) => Promise<Uint8Array>;
+    transform: (context: HookContext) => Promise<void>;
+    detail: object;
+  };
+};
+
+export function createRouteMaker(admission: Admission): RouteMaker {
+  function admit(declaration: RouteDeclaration, { request, route, bearer }: HookContext): Promise<void> {
+    const { access, idempotencyKey = 'unused' } = declaration;
+    exchangeOf(request).route = route;
+    return admission(request, bearer, { access, idempotencyKey });
+  }
+
+  return {
+    plain: (declaration) => ({
+      transform: (context) => admit(declaration, context),
+      detail: { [DECLARATION]: declaration },
+    }),
+    withBody(declaration) {
+      const maxBytes = declaration.maxBodyBytes ?? MAX_BODY_BYTES;
+      return {
+        async parse({ request }) {
+          refuseDeclaredSize(request, maxBytes);
+          // Nobody without a key makes us read a body; that there is none is for `admit` to say.
+          return isAnonymous(declaration, request) ? new Uint8Array() : readBody(request, maxBytes);
+        },
+        // After the bearer plugin, before validation.
+        async transform(context) {
+          await admit(declaration, context);
+          refuseOtherTypes(context.request);
+          const body = parseJsonObject(context.body as Uint8Array);
+          exchangeOf(context.request).rawBody = body;
+          context.body = body;
+        },
+        detail: { [DECLARATION]: declaration },
+      };
+    },
+  };
+}
+
+function isAnonymous({ access }: RouteDeclaration, { headers }: Request): boolean {
+  return access.kind !== 'public' && !headers.has('authorization') && !headers.has('x-api-key');
+}
+
+/** What was really thrown: Elysia wraps what a parse hook throws, and its complaints about input are its own class. */
+export function unwrapThrown(thrown: unknown): unknown {
+  if (thrown instanceof ParseError) return thrown.cause ?? thrown;
+  if (!(thrown instanceof ValidationError)) return thrown;
+  const schema = (thrown.validator as { schema?: v.GenericSchema }).schema;
+  if (schema === undefined) return thrown;
+  // Elysia keeps the first complaint only; the caller is told all of them at once.
+  const result = v.safeParse(schema, thrown.value);
+  return result.success ? thrown : validationError(schema, result.issues);
+}

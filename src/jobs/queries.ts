@@ -1,0 +1,248 @@
+// The rows of jobs, attempts and events. Every change of a job's state names the state it expects.
+import { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lte, min, sql } from 'drizzle-orm';
+import type { JobType, Mode } from '../words.ts';
+import { insertion, statement, type Connection, type JobState, type Tables } from '../store/db.ts';
+import { afterCursor, newestFirst, type PageRequest } from '../store/page.ts';
+
+export const insertJob = insertion('jobs');
+export const insertEvent = insertion('events');
+export const insertAttempt = insertion('attempts');
+
+export const findJob = statement(({ q, t }, p: { id: string }) =>
+  q.select().from(t.jobs).where(eq(t.jobs.id, p.id)),
+);
+
+/** A job as its customer sees it: never another's, never of the other mode. */
+export const findOwnJob = statement(({ q, t }, p: { id: string; customerId: string; mode: Mode }) =>
+  q
+    .select()
+    .from(t.jobs)
+    .where(and(eq(t.jobs.id, p.id), eq(t.jobs.customerId, p.customerId), eq(t.jobs.mode, p.mode))),
+);
+
+/**
+ * Leases jobs whose time has come, the most overdue first. While a lease is held, `due_at` is its expiry, so that
+ * one index finds both the jobs that wait and those whose worker died.
+ */
+export const claimDueJobs = statement(
+  ({ q, t }, p: { now: number; owner: string; leaseUntil: number; limit: number }) =>
+    q
+      .update(t.jobs)
+      .set({
+        leaseOwner: p.owner,
+        leaseNo: sql`${t.jobs.leaseNo} + 1`,
+        tries: sql`${t.jobs.tries} + 1`,
+        dueAt: p.leaseUntil,
+      })
+      .where(
+        sql`${t.jobs.id} IN (${q
+          .select({ id: t.jobs.id })
+          .from(t.jobs)
+          .where(and(isNull(t.jobs.endedAt), lte(t.jobs.dueAt, p.now)))
+          .orderBy(asc(t.jobs.dueAt))
+          .limit(p.limit)})`,
+      )
+      .returning(),
+);
+
+export const findNextDue = statement(({ q, t }, _: Record<string, never>) =>
+  q
+    .select({ dueAt: min(t.jobs.dueAt) })
+    .from(t.jobs)
+    .where(isNull(t.jobs.endedAt)),
+);
+
+export const renewLeases = statement(({ q, t }, p: { owner: string; leaseUntil: number }) =>
+  q
+    .update(t.jobs)
+    .set({ dueAt: p.leaseUntil })
+    .where(and(isNull(t.jobs.endedAt), eq(t.jobs.leaseOwner, p.owner))),
+);
+
+/** What a worker that died has lost that often is tried again ever later, in case it is what kills the worker. */
+export const releaseLeases = statement(({ q, t }, p: { now: number; freeTries: number; pauseMs: number }) =>
+  q
+    .update(t.jobs)
+    .set({
+      leaseOwner: null,
+      dueAt: sql`${p.now} + CASE WHEN ${t.jobs.tries} <= ${p.freeTries} THEN 0
+          ELSE ${p.pauseMs} * (${t.jobs.tries} - ${p.freeTries}) END`,
+    })
+    .where(and(isNull(t.jobs.endedAt), isNotNull(t.jobs.leaseOwner)))
+    .returning({ id: t.jobs.id }),
+);
+
+/** Gives back the leases of one owner, at the end of a drain. */
+export const handBackLeases = statement(({ q, t }, p: { now: number; owner: string }) =>
+  q
+    .update(t.jobs)
+    .set({ leaseOwner: null, dueAt: p.now, tries: 0 })
+    .where(and(isNull(t.jobs.endedAt), eq(t.jobs.leaseOwner, p.owner))),
+);
+
+export type JobMove = {
+  id: string;
+  from: JobState;
+  leaseNo: number;
+  to: JobState;
+  dueAt: number;
+  tries: number;
+  leaseOwner: string | null;
+  startedAt: number | null;
+  now: number;
+};
+
+/** One move of a leased job; no row comes back when the lease was lost or the state is another. */
+export const moveJob = statement(({ q, t }, p: JobMove) =>
+  q
+    .update(t.jobs)
+    .set({
+      state: p.to,
+      dueAt: sql`min(${p.dueAt}, ${t.jobs.deadlineAt})`,
+      tries: p.tries,
+      leaseOwner: p.leaseOwner,
+      startedAt: p.startedAt,
+      updatedAt: p.now,
+    })
+    .where(and(eq(t.jobs.id, p.id), eq(t.jobs.state, p.from), eq(t.jobs.leaseNo, p.leaseNo)))
+    .returning({ id: t.jobs.id }),
+);
+
+/** Takes the job away from whoever works on it, if it is still open: the first of two enders gets a row. */
+export const fenceOpenJob = statement(({ q, t }, p: { id: string; leaseNo: number }) =>
+  q
+    .update(t.jobs)
+    .set({ leaseNo: sql`${t.jobs.leaseNo} + 1` })
+    .where(and(eq(t.jobs.id, p.id), eq(t.jobs.leaseNo, p.leaseNo), isNull(t.jobs.endedAt)))
+    .returning(),
+);
+
+export const endJob = statement(
+  (
+    { q, t },
+    p: {
+      id: string;
+      state: JobState;
+      refunded: number;
+      errorCode: string | null;
+      errorMessage: string | null;
+      now: number;
+    },
+  ) =>
+    q
+      .update(t.jobs)
+      .set({
+        state: p.state,
+        leaseOwner: null,
+        tries: 0,
+        refunded: p.refunded,
+        errorCode: p.errorCode,
+        errorMessage: p.errorMessage,
+        updatedAt: p.now,
+        endedAt: p.now,
+      })
+      .where(and(eq(t.jobs.id, p.id), isNull(t.jobs.endedAt)))
+      .returning(),
+);
+
+export const setRefunded = statement(({ q, t }, p: { id: string; refunded: number; now: number }) =>
+  q.update(t.jobs).set({ refunded: p.refunded, updatedAt: p.now }).where(eq(t.jobs.id, p.id)),
+);
+
+export type JobFilter = {
+  customerId?: string | undefined;
+  mode?: Mode | undefined;
+  states?: readonly JobState[] | undefined;
+  type?: JobType | undefined;
+  model?: string | undefined;
+  createdAfter?: number | undefined;
+};
+
+export function listJobs({ q, t }: Connection, filter: JobFilter, page: PageRequest) {
+  return q
+    .select()
+    .from(t.jobs)
+    .where(and(...filterConditions(t, filter), afterCursor(page.cursor, t.jobs.createdAt, t.jobs.id)))
+    .orderBy(...newestFirst(t.jobs.createdAt, t.jobs.id))
+    .limit(page.limit + 1);
+}
+
+function filterConditions({ jobs }: Tables, filter: JobFilter) {
+  return [
+    filter.customerId === undefined ? undefined : eq(jobs.customerId, filter.customerId),
+    filter.mode === undefined ? undefined : eq(jobs.mode, filter.mode),
+    filter.states === undefined ? undefined : inArray(jobs.state, [...filter.states]),
+    filter.type === undefined ? undefined : eq(jobs.type, filter.type),
+    filter.model === undefined ? undefined : eq(jobs.model, filter.model),
+    filter.createdAfter === undefined ? undefined : gt(jobs.createdAt, filter.createdAfter),
+  ];
+}
+
+/** How many jobs are in each state, among the open ones and those that ended since an instant. */
+export function countByState({ q, t }: Connection, endedSince: number) {
+  return q
+    .select({ state: t.jobs.state, count: sql<number>`count(*)` })
+    .from(t.jobs)
+    .where(sql`${t.jobs.endedAt} IS NULL OR ${t.jobs.createdAt} >= ${endedSince}`)
+    .groupBy(t.jobs.state);
+}
+
+export const findOldestQueued = statement(({ q, t }, _: Record<string, never>) =>
+  q
+    .select({ id: t.jobs.id, createdAt: t.jobs.createdAt })
+    .from(t.jobs)
+    .where(and(isNull(t.jobs.endedAt), eq(t.jobs.state, 'queued')))
+    .orderBy(asc(t.jobs.createdAt))
+    .limit(1),
+);
+
+/** Open jobs that were accepted before this one and also wait for their first step. */
+export const countQueuedBefore = ({ q, t }: Connection, createdAt: number) =>
+  q.$count(
+    t.jobs,
+    and(isNull(t.jobs.endedAt), eq(t.jobs.state, 'queued'), sql`${t.jobs.createdAt} < ${createdAt}`),
+  );
+
+export const listAttempts = statement(({ q, t }, p: { jobId: string }) =>
+  q.select().from(t.attempts).where(eq(t.attempts.jobId, p.jobId)).orderBy(asc(t.attempts.number)),
+);
+
+export const findNewestAttempt = statement(({ q, t }, p: { jobId: string }) =>
+  q.select().from(t.attempts).where(eq(t.attempts.jobId, p.jobId)).orderBy(desc(t.attempts.number)).limit(1),
+);
+
+export type AttemptUpdate = {
+  id: string;
+  outcome: Tables['attempts']['$inferSelect']['outcome'];
+  providerJobId: string | null;
+  reason: string | null;
+  outputs: unknown;
+  acceptedAt: number | null;
+  endedAt: number | null;
+};
+
+export const updateAttempt = statement(({ q, t }, p: AttemptUpdate) =>
+  q
+    .update(t.attempts)
+    .set({
+      outcome: p.outcome,
+      providerJobId: p.providerJobId,
+      reason: p.reason,
+      outputs: p.outputs,
+      acceptedAt: p.acceptedAt,
+      endedAt: p.endedAt,
+    })
+    .where(eq(t.attempts.id, p.id)),
+);
+
+export const listEvents = statement(({ q, t }, p: { jobId: string }) =>
+  q
+    .select()
+    .from(t.events)
+    .where(eq(t.events.jobId, p.jobId))
+    .orderBy(asc(t.events.createdAt), asc(t.events.id)),
+);
+
+export const countOpenJobs = ({ q, t }: Connection) => q.$count(t.jobs, isNull(t.jobs.endedAt));
+export const countJobsSince = ({ q, t }: Connection, since: number) =>
+  q.$count(t.jobs, gte(t.jobs.createdAt, since));

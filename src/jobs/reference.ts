@@ -1,0 +1,137 @@
+// The reference image of a job: stored with the acceptance when it came inline, fetched by the worker when it is a
+// URL. Either way the bytes are on our disk before a provider sees them.
+import { GatewayError, type ErrorCode } from '../errors.ts';
+import { makeId } from '../ids.ts';
+import {
+  checkReferenceBytes,
+  MAX_REFERENCE_BYTES,
+  type ImageHeader,
+  type Media,
+  type StoredFile,
+} from '../media/index.ts';
+import { HOUR_MS, SECOND_MS, type Clock } from '../runtime/clock.ts';
+import type { Net } from '../runtime/net.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Order } from '../providers/index.ts';
+import type { Db } from '../store/db.ts';
+import type { Job } from './job.ts';
+import type { SubmitJob, Submitter } from './submit.ts';
+
+export type ReferenceParts = { db: Db; media: Media; net: Net; clock: Clock; random: Random };
+
+/** A reference that is on disk already and gets its row with the job. */
+export type IncomingReference = Omit<StoredFile, 'jobId' | 'createdAt'>;
+
+export type LoadedReference =
+  | { kind: 'ready'; reference: NonNullable<Order['reference']> | null }
+  /** The reference can never be used; the job fails with this. */
+  | { kind: 'refused'; code: ErrorCode; message: string }
+  /** It could not be fetched this time. */
+  | { kind: 'unreachable'; reason: string };
+
+/** Longer than any job can live; the end of the job comes first as a rule. */
+const KEEP_MS = 25 * HOUR_MS;
+const DOWNLOAD_DEADLINE_MS = 15 * SECOND_MS;
+const MAX_REDIRECTS = 3;
+
+/** Puts an inline reference on disk, before the transaction that accepts its job. */
+export async function storeInlineReference(
+  { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
+  { customerId }: Submitter,
+  { reference }: SubmitJob,
+): Promise<IncomingReference | null> {
+  if (reference === null || reference.source.kind !== 'inline') return null;
+  const { bytes, header } = reference.source;
+  return storeBytes({ media, random, clock }, customerId, { bytes, header });
+}
+
+async function storeBytes(
+  { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
+  customerId: string,
+  { bytes, header }: { bytes: Uint8Array; header: ImageHeader },
+): Promise<IncomingReference> {
+  const now = clock.now();
+  const id = makeId('file', { now, random });
+  const written = await media.write(id, [bytes], MAX_REFERENCE_BYTES);
+  if (written === null) throw new GatewayError('file_size_exceeded');
+  return {
+    id,
+    customerId,
+    role: 'reference',
+    position: 0,
+    contentType: header.contentType,
+    ...written,
+    width: header.width,
+    height: header.height,
+    durationMs: null,
+    deleteAt: now + KEEP_MS,
+    deletedAt: null,
+  };
+}
+
+/** The bytes of a job's reference: from disk, or fetched now and kept for the next attempt. */
+export async function loadReference(
+  parts: ReferenceParts,
+  job: Job,
+  signal: AbortSignal,
+): Promise<LoadedReference> {
+  const { reference } = job.input;
+  if (reference === undefined) return { kind: 'ready', reference: null };
+  const { strength, url } = reference;
+  const kept = (await parts.media.filesOf(parts.db.read, job.id)).find((file) => file.role === 'reference');
+  if (kept !== undefined) {
+    const content = await parts.media.open(kept.id);
+    if (content === null)
+      return { kind: 'refused', code: 'file_load_error', message: 'The reference image is gone.' };
+    return {
+      kind: 'ready',
+      reference: { bytes: await content.bytes(), contentType: kept.contentType, strength },
+    };
+  }
+  if (url === undefined)
+    return { kind: 'refused', code: 'file_load_error', message: 'The reference image is gone.' };
+  return downloadReference(parts, job, { url, strength, signal });
+}
+
+async function downloadReference(
+  parts: ReferenceParts,
+  job: Job,
+  {
+    url,
+    strength,
+    signal,
+  }: { url: string; strength: NonNullable<Order['reference']>['strength']; signal: AbortSignal },
+): Promise<LoadedReference> {
+  const answer = await parts.net.fetch({
+    url,
+    destination: { kind: 'public' },
+    deadlineMs: DOWNLOAD_DEADLINE_MS,
+    maxBytes: MAX_REFERENCE_BYTES,
+    maxRedirects: MAX_REDIRECTS,
+    signal,
+  });
+  // One vague sentence for every cause, so that nobody can use us to look around in a network.
+  const message = 'The reference image could not be downloaded.';
+  if (answer.kind === 'blocked') return { kind: 'refused', code: 'file_download_error', message };
+  if (answer.kind === 'partial' && answer.reason === 'too_large') {
+    return {
+      kind: 'refused',
+      code: 'file_size_exceeded',
+      message: 'The reference image has too many bytes.',
+    };
+  }
+  if (answer.kind !== 'response') return { kind: 'unreachable', reason: answer.reason };
+  if (answer.status >= 500) return { kind: 'unreachable', reason: `status ${answer.status}` };
+  if (answer.status !== 200) return { kind: 'refused', code: 'file_download_error', message };
+  try {
+    const header = checkReferenceBytes(answer.body, null);
+    const file = await storeBytes(parts, job.customerId, { bytes: answer.body, header });
+    await parts.db.transaction((tx) => parts.media.record(tx, { ...file, jobId: job.id, createdAt: tx.now }));
+    return { kind: 'ready', reference: { bytes: answer.body, contentType: header.contentType, strength } };
+  } catch (thrown) {
+    if (thrown instanceof GatewayError && thrown.code !== 'service_unavailable') {
+      return { kind: 'refused', code: thrown.code, message: thrown.message };
+    }
+    throw thrown;
+  }
+}

@@ -1,0 +1,121 @@
+// Media: outputs and references as files under our own names, the rows that describe them, and signed links.
+import { GatewayError } from '../errors.ts';
+import { HOUR_MS, type Clock, type Instant } from '../runtime/clock.ts';
+import { first, type Connection, type Db, type FileRole, type Tx } from '../store/db.ts';
+import type { MediaStore, Pieces, WrittenFile } from './disk.ts';
+import { isLinkValid, LINK_LIFETIME_MS, makeLink, type Link } from './link.ts';
+import {
+  expireReferences,
+  findFile,
+  insertFile,
+  listFiles,
+  listFilesToDelete,
+  listKept,
+  markFilesDeleted,
+} from './queries.ts';
+
+export { createMediaDisk, type MediaStore } from './disk.ts';
+export { readImageHeader, type ImageHeader } from './image-header.ts';
+export { readMp4Header } from './mp4-header.ts';
+export {
+  checkReferenceBytes,
+  MAX_REFERENCE_BYTES,
+  parseReference,
+  type ParsedReference,
+} from './reference.ts';
+export { FILE_ROUTE } from './link.ts';
+
+export type StoredFile = {
+  id: string;
+  customerId: string;
+  jobId: string;
+  role: FileRole;
+  /** From 0, where a job has several files of a role. */
+  position: number;
+  contentType: string;
+  bytes: number;
+  sha256: string;
+  width: number | null;
+  height: number | null;
+  durationMs: number | null;
+  createdAt: Instant;
+  /** The end of its retention. */
+  deleteAt: Instant;
+  deletedAt: Instant | null;
+};
+
+export type Media = {
+  /** Puts bytes on disk; no row yet. @returns null when they are too many, or none */
+  write(fileId: string, pieces: Pieces, maxBytes: number): Promise<WrittenFile | null>;
+  /** The stored bytes; null when they are not there. */
+  open(fileId: string): Promise<Bun.BunFile | null>;
+  discard(fileId: string): Promise<void>;
+  record(tx: Tx, file: StoredFile): Promise<void>;
+  filesOf(on: Connection, jobId: string): Promise<StoredFile[]>;
+  /** Lets the job's reference image go. */
+  expireReferences(tx: Tx, jobId: string): Promise<void>;
+  /** A fresh signed link to a file that has not been deleted. */
+  link(file: StoredFile, now: Instant): Link;
+  /**
+   * The file behind a link.
+   * @throws GatewayError `invalid_signature`, `not_found`, `result_unavailable` (deleted)
+   */
+  follow(
+    fileId: string,
+    query: { exp: string; sig: string },
+  ): Promise<{ file: StoredFile; content: Bun.BunFile }>;
+  /** Deletes up to `limit` files whose retention has ended; returns how many. */
+  deleteExpired(limit: number): Promise<number>;
+  /** Removes up to `limit` stored files that no row knows, as an interrupted job leaves them; returns how many. */
+  sweepOrphans(limit: number): Promise<number>;
+};
+
+/** A file younger than this may belong to a transaction that is still on its way. */
+const ORPHAN_AGE_MS = 24 * HOUR_MS;
+
+export function createMedia(options: {
+  db: Db;
+  store: MediaStore;
+  linkKey: Uint8Array;
+  clock: Clock;
+}): Media {
+  const { db, store, linkKey, clock } = options;
+  return {
+    write: store.write,
+    open: store.open,
+    discard: store.remove,
+    async record(tx, file) {
+      await insertFile(tx, file);
+    },
+    filesOf: (on, jobId) => listFiles(on, { jobId }),
+    async expireReferences(tx, jobId) {
+      await expireReferences(tx, { jobId, now: tx.now });
+    },
+    link: (file, now) => makeLink(linkKey, file.id, Math.min(now + LINK_LIFETIME_MS, file.deleteAt)),
+    async follow(fileId, query) {
+      if (!isLinkValid(linkKey, fileId, query, clock.now())) throw new GatewayError('invalid_signature');
+      const file = first(await findFile(db.read, { id: fileId }));
+      if (file === null) throw new GatewayError('not_found', { message: 'There is no such file.' });
+      const content = file.deletedAt === null ? await store.open(file.id) : null;
+      if (content === null) throw new GatewayError('result_unavailable');
+      return { file, content };
+    },
+    async deleteExpired(limit) {
+      const due = (await listFilesToDelete(db.read, { now: clock.now(), limit })).map((file) => file.id);
+      // First the bytes, then the row: a crash in between leaves a row that the next run finds again.
+      for (const id of due) await store.remove(id);
+      if (due.length > 0) await db.transaction((tx) => markFilesDeleted(tx, due));
+      return due.length;
+    },
+    async sweepOrphans(limit) {
+      let removed = 0;
+      for await (const { fileId, remove } of store.listOlderThan(clock.now() - ORPHAN_AGE_MS)) {
+        if (fileId !== null && (await listKept(db.read, [fileId])).length > 0) continue;
+        await remove();
+        removed += 1;
+        if (removed >= limit) break;
+      }
+      return removed;
+    },
+  };
+}

@@ -1,0 +1,249 @@
+// What operators do to customers, keys, credits, plans, prices and jobs. Each function prepares one audited change;
+// `perform` makes it.
+import type { Audit } from '../audit/index.ts';
+import type { Catalog, Plan, Price, PriceRule } from '../catalog/index.ts';
+import { credits, type Credits } from '../credits.ts';
+import type { Customer, CustomerChange, Customers, NewCustomer } from '../customers/index.ts';
+import { GatewayError } from '../errors.ts';
+import type { Idempotency } from '../idempotency/index.ts';
+import type { Job, Jobs } from '../jobs/index.ts';
+import type { ApiKey, KeyChange, Keys, MadeKey, NewKey } from '../keys/index.ts';
+import type { Entry, Ledger } from '../ledger/index.ts';
+import type { Mode } from '../words.ts';
+import type { Db, Tx } from '../store/db.ts';
+import { createPerform, type Action, type Operator, type Perform } from './perform.ts';
+
+export type { Action, Once, Operator, Perform, Performed } from './perform.ts';
+
+export type CreditMove = {
+  customerId: string;
+  mode: Mode;
+  operation: 'top_up' | 'adjust';
+  amount: Credits;
+  reason: string;
+  reference: string | null;
+};
+type KeyTarget = { customerId: string; id: string };
+
+export type Operations = {
+  perform: Perform;
+  createCustomer(customer: NewCustomer & { initialCredits: Credits }): Action<Customer>;
+  changeCustomer(id: string, change: CustomerChange): Action<Customer>;
+  createKey(key: NewKey): Action<MadeKey>;
+  changeKey(target: KeyTarget, change: KeyChange): Action<ApiKey>;
+  rotateKey(target: KeyTarget & { graceHours: number }): Action<MadeKey & { previous: ApiKey }>;
+  revokeKey(target: KeyTarget): Action<ApiKey>;
+  purgeKey(target: KeyTarget): Action<ApiKey>;
+  moveCredits(move: CreditMove): Action<Entry>;
+  setPrices(changes: readonly { model: string; rule: PriceRule }[]): Action<Price[]>;
+  changePlan(id: string, change: Partial<Plan['settings']>): Action<Plan>;
+  failUnknownJob(id: string): Action<Job>;
+  refundJob(id: string, reason: string): Action<Job>;
+  /** Writes down a cancel that was made; it needs the network and cannot be part of a transaction. */
+  recordCancel(operator: Operator, job: { before: Job; after: Job }): Promise<void>;
+};
+
+/** What every customer's test wallet starts with. */
+export const TEST_CREDITS = credits(100_000);
+
+export type OperationsParts = {
+  db: Db;
+  audit: Audit;
+  idempotency: Idempotency;
+  catalog: Catalog;
+  customers: Customers;
+  keys: Keys;
+  ledger: Ledger;
+  jobs: Pick<Jobs, 'failUnknown' | 'refund'>;
+};
+
+export function createOperations(parts: OperationsParts): Operations {
+  return {
+    perform: createPerform(parts),
+    ...customerOperations(parts),
+    ...keyOperations(parts),
+    ...moneyOperations(parts),
+    ...jobOperations(parts),
+  };
+}
+
+function customerOperations({ catalog, customers, ledger }: OperationsParts) {
+  return {
+    createCustomer:
+      ({ initialCredits, ...customer }: NewCustomer & { initialCredits: Credits }): Action<Customer> =>
+      async (tx, operator) => {
+        await catalog.getPlan(customer.plan);
+        const created = await customers.create(tx, customer);
+        await ledger.openWallets(tx, created.id);
+        const topUp = (mode: Mode, amount: Credits) =>
+          ledger.topUp(tx, {
+            customerId: created.id,
+            mode,
+            amount,
+            reason: 'initial credits',
+            reference: null,
+            ...causeOf(operator),
+          });
+        if (initialCredits > 0) await topUp('live', initialCredits);
+        await topUp('test', TEST_CREDITS);
+        const summary = `created the customer "${created.name}"`;
+        return {
+          result: created,
+          event: { action: 'customer.create', target: created.id, summary, after: created },
+        };
+      },
+    changeCustomer:
+      (id: string, change: CustomerChange): Action<Customer> =>
+      async (tx) => {
+        if (change.plan !== undefined) await catalog.getPlan(change.plan);
+        const { before, after } = await customers.change(tx, id, change);
+        const summary = `changed ${Object.keys(change).join(', ')} of "${after.name}"`;
+        return { result: after, event: { action: 'customer.change', target: id, summary, before, after } };
+      },
+  };
+}
+
+function keyOperations({ customers, keys }: OperationsParts) {
+  async function getOpenCustomer(tx: Tx, id: string): Promise<void> {
+    const customer = await customers.get(tx, id);
+    if (customer.status === 'closed')
+      throw new GatewayError('invalid_state', { message: 'The customer is closed.' });
+  }
+
+  return {
+    createKey:
+      (key: NewKey): Action<MadeKey> =>
+      async (tx) => {
+        await getOpenCustomer(tx, key.customerId);
+        const made = await keys.create(tx, key);
+        const summary = `created the ${key.mode} key ${made.key.prefix}…`;
+        return {
+          result: made,
+          event: { action: 'key.create', target: made.key.id, summary, after: made.key },
+        };
+      },
+    changeKey:
+      (target: KeyTarget, change: KeyChange): Action<ApiKey> =>
+      async (tx) => {
+        const { before, after } = await keys.change(tx, target, change);
+        const summary = `changed ${Object.keys(change).join(', ')} of the key ${after.prefix}…`;
+        return { result: after, event: { action: 'key.change', target: target.id, summary, before, after } };
+      },
+    rotateKey:
+      (target: KeyTarget & { graceHours: number }): Action<MadeKey & { previous: ApiKey }> =>
+      async (tx) => {
+        await getOpenCustomer(tx, target.customerId);
+        const made = await keys.rotate(tx, target);
+        const summary = `rotated the key ${made.previous.prefix}… to ${made.key.prefix}…, grace ${target.graceHours} h`;
+        return {
+          result: made,
+          event: { action: 'key.rotate', target: target.id, summary, before: made.previous, after: made.key },
+        };
+      },
+    revokeKey:
+      (target: KeyTarget): Action<ApiKey> =>
+      async (tx) => {
+        const revoked = await keys.revoke(tx, target);
+        const summary = `revoked the key ${revoked.prefix}…`;
+        return {
+          result: revoked,
+          event: { action: 'key.revoke', target: target.id, summary, after: revoked },
+        };
+      },
+    purgeKey:
+      (target: KeyTarget): Action<ApiKey> =>
+      async (tx) => {
+        const purged = await keys.purge(tx, target);
+        const summary = `deleted the key ${purged.prefix}…`;
+        return {
+          result: purged,
+          event: { action: 'key.delete', target: target.id, summary, before: purged },
+        };
+      },
+  };
+}
+
+function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
+  return {
+    moveCredits:
+      ({ operation, ...move }: CreditMove): Action<Entry> =>
+      async (tx, operator) => {
+        await customers.get(tx, move.customerId);
+        const movement = { ...move, ...causeOf(operator) };
+        const entry = await (operation === 'top_up'
+          ? ledger.topUp(tx, movement)
+          : ledger.adjust(tx, movement));
+        const summary = `${operation === 'top_up' ? 'topped up' : 'adjusted'} ${move.mode} credits by ${move.amount}: ${move.reason}`;
+        return {
+          result: entry,
+          event: { action: `credits.${operation}`, target: move.customerId, summary, after: entry },
+        };
+      },
+    setPrices:
+      (changes: readonly { model: string; rule: PriceRule }[]): Action<Price[]> =>
+      async (tx, { actor }) => {
+        const before = await catalog.listPrices();
+        const prices: Price[] = [];
+        for (const change of changes) prices.push(await catalog.setPrice(tx, { ...change, actor }));
+        const models = changes.map(({ model }) => model);
+        return {
+          result: prices,
+          event: {
+            action: 'price.set',
+            target: models.join(','),
+            summary: `set the price of ${models.join(', ')}`,
+            before: before.filter((price) => models.includes(price.model)),
+            after: prices,
+          },
+        };
+      },
+    changePlan:
+      (id: string, change: Partial<Plan['settings']>): Action<Plan> =>
+      async (tx) => {
+        const before = await catalog.getPlan(id);
+        const after: Plan = { id, settings: { ...before.settings, ...change } };
+        await catalog.setPlan(tx, after);
+        const summary = `changed ${Object.keys(change).join(', ')} of the plan ${id}`;
+        return { result: after, event: { action: 'plan.change', target: id, summary, before, after } };
+      },
+  };
+}
+
+function jobOperations({ jobs, audit, db }: OperationsParts) {
+  return {
+    async recordCancel(operator: Operator, { before, after }: { before: Job; after: Job }): Promise<void> {
+      const event = { action: 'job.cancel', target: after.id, summary: 'canceled a job' };
+      const states = { before: { state: before.state }, after: { state: after.state } };
+      await db.transaction((tx) => audit.record(tx, { ...operator, ...event, ...states }));
+    },
+    failUnknownJob:
+      (id: string): Action<Job> =>
+      async (tx, { actor }) => {
+        const { before, after } = await jobs.failUnknown(tx, id, actor);
+        const event = {
+          action: 'job.resolve',
+          target: id,
+          summary: 'ended a job of unknown outcome as failed',
+        };
+        return {
+          result: after,
+          event: { ...event, before: { state: before.state }, after: { state: after.state } },
+        };
+      },
+    refundJob:
+      (id: string, reason: string): Action<Job> =>
+      async (tx, { actor }) => {
+        const { before, after } = await jobs.refund(tx, id, { actor, reason });
+        const summary = `refunded ${after.refunded} credits: ${reason}`;
+        const [from, to] = [{ refunded: before.refunded }, { refunded: after.refunded }];
+        return {
+          result: after,
+          event: { action: 'job.refund', target: id, summary, before: from, after: to },
+        };
+      },
+  };
+}
+
+function causeOf(operator: Operator): { actor: string; requestId: string | null } {
+  return { actor: operator.actor, requestId: operator.requestId };
+}

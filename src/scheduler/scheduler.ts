@@ -1,0 +1,97 @@
+// The scheduler: one function that does all due work and says when it next wants to be called. It knows no feature.
+// Production calls it in a loop that sleeps until then or is woken; a test calls it and moves the clock.
+import { SECOND_MS, type Clock, type Instant } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+
+/** Something with work that becomes due. */
+export type Worker = {
+  /** Starts what is due. `underway` ends when that has ended, and never rejects. */
+  runDue(): Promise<{ underway: Promise<void>; nextAt: Instant | null }>;
+};
+
+export type Scheduler = {
+  /** Does all work that is due now, waits for its end, and returns when more is due; null: nothing is planned. */
+  runDue(): Promise<Instant | null>;
+  /** Runs until `stop`. */
+  start(): void;
+  /** Something may be due sooner than was known. */
+  nudge(): void;
+  /** Ends the loop and resolves when nothing is under way. */
+  stop(): Promise<void>;
+  /** How late the loop last came to its work, in milliseconds. */
+  lagMs(): number;
+};
+
+/** The loop looks at least this often, in case a nudge got lost. */
+const MAX_SLEEP_MS = 30 * SECOND_MS;
+/** After a fault the loop waits, so that a broken disk does not make it spin. */
+const FAULT_PAUSE_MS = SECOND_MS;
+
+export function createScheduler({
+  clock,
+  log,
+  workers,
+}: {
+  clock: Clock;
+  log: Log;
+  workers: Worker[];
+}): Scheduler {
+  const underway = new Set<Promise<void>>();
+  let isStopping = false;
+  let isNudged = false;
+  let lastLagMs = 0;
+  let sleeping = new AbortController();
+  let loop: Promise<void> = Promise.resolve();
+
+  async function tick(): Promise<Instant | null> {
+    const results = await Promise.all(workers.map((worker) => worker.runDue()));
+    for (const result of results) {
+      const tracked: Promise<void> = result.underway.then(() => void underway.delete(tracked));
+      underway.add(tracked);
+    }
+    const instants = results.flatMap((result) => (result.nextAt === null ? [] : [result.nextAt]));
+    return instants.length === 0 ? null : Math.min(...instants);
+  }
+
+  async function run(): Promise<void> {
+    while (!isStopping) {
+      isNudged = false;
+      const nextAt = await tick().catch((thrown: unknown) => {
+        log.error({ err: thrown }, 'the scheduler could not look for work');
+        return clock.now() + FAULT_PAUSE_MS;
+      });
+      const now = clock.now();
+      lastLagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);
+      if (isNudged || isStopping) continue;
+      sleeping = new AbortController();
+      await clock.sleep(Math.max(0, Math.min(nextAt ?? Infinity, now + MAX_SLEEP_MS) - now), sleeping.signal);
+    }
+  }
+
+  return {
+    async runDue() {
+      for (;;) {
+        const nextAt = await tick();
+        const waiting = [...underway];
+        await Promise.all(waiting);
+        // What has just ended may have made something due at this same instant.
+        if (waiting.length === 0 || (nextAt !== null && nextAt > clock.now() && !isNudged)) return nextAt;
+        isNudged = false;
+      }
+    },
+    start() {
+      loop = run();
+    },
+    nudge() {
+      isNudged = true;
+      sleeping.abort();
+    },
+    async stop() {
+      isStopping = true;
+      sleeping.abort();
+      await loop;
+      await Promise.all(underway);
+    },
+    lagMs: () => lastLagMs,
+  };
+}
