@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { deriveKey, hmacBase64Url, type MasterKey } from './crypto.ts';
 import { createCustomers } from './customers/index.ts';
 import { createHealth, type Health } from './health.ts';
-import { createHttp, type Handle } from './http/index.ts';
+import { createHttp, type DeclaredRoute, type Handle } from './http/index.ts';
 import { createIdempotency } from './idempotency/index.ts';
 import { makeId } from './ids.ts';
 import { createJobs } from './jobs/index.ts';
@@ -23,6 +23,7 @@ import { houseTasks } from './tasks.ts';
 
 export type App = {
   handle: Handle;
+  routes: readonly DeclaredRoute[];
   operations: Operations;
   scheduler: Scheduler;
   health: Health;
@@ -87,6 +88,7 @@ export function createApp(parts: AppParts): App {
 
   return {
     handle: http.handle,
+    routes: http.routes,
     operations,
     scheduler,
     health,

@@ -1,5 +1,5 @@
 // A gateway on a port: the socket in front of the app, and the orderly end of both.
-import { MAX_IMAGE_BODY_BYTES } from '../http/body.ts';
+import { MAX_IMAGE_BODY_BYTES } from '../http/index.ts';
 import type { Config } from '../config.ts';
 import { messageOf, StartFault } from '../errors.ts';
 import { openGateway, type Gateway } from '../gateway.ts';

@@ -19,10 +19,12 @@ import { createFileRoutes } from './files.ts';
 import { createHealthRoutes } from './health.ts';
 import { createJobApi } from './job-api/index.ts';
 import { createOperatorApi } from './operator-api/index.ts';
-import { createRouteMaker } from './route.ts';
+import { createRouteMaker, declaredRoutes, type DeclaredRoute } from './route.ts';
 import { createHandle, createRootApp, type Handle } from './server.ts';
 import { createUsageRoute } from './usage.ts';
 
+export { MAX_IMAGE_BODY_BYTES } from './body.ts';
+export type { DeclaredRoute } from './route.ts';
 export type { Handle, SocketServer } from './server.ts';
 
 export type HttpParts = {
@@ -45,7 +47,15 @@ export type HttpParts = {
   schedulerLagMs: () => number;
 };
 
-export function createHttp(parts: HttpParts): { handle: Handle; takeKeyUses: () => Map<string, number> } {
+export type Http = {
+  handle: Handle;
+  /** Every route with its declaration, for the reference and for tests. */
+  routes: readonly DeclaredRoute[];
+  /** When keys were used since the last call. */
+  takeKeyUses: () => Map<string, number>;
+};
+
+export function createHttp(parts: HttpParts): Http {
   const { runtime } = parts;
   const { clock } = runtime;
   const throttle = createFailureThrottle({ clock });
@@ -58,5 +68,9 @@ export function createHttp(parts: HttpParts): { handle: Handle; takeKeyUses: () 
     .use(createFileRoutes({ ...parts, route }))
     .use(createOperatorApi({ ...parts, clock, route }));
   const judgeAddress = createAddressJudge(parts.trustedProxies);
-  return { handle: createHandle(app, { runtime, judgeAddress }), takeKeyUses: authenticator.takeUses };
+  return {
+    handle: createHandle(app, { runtime, judgeAddress }),
+    routes: declaredRoutes(app.routes),
+    takeKeyUses: authenticator.takeUses,
+  };
 }

@@ -2,7 +2,7 @@
 // enforce it and the reference that describes it, so that the two cannot differ.
 import * as v from 'valibot';
 import { ParseError, ValidationError } from 'elysia';
-import type { ErrorCode } from '../errors.ts';
+import { assert, type ErrorCode } from '../errors.ts';
 import type { Access, Admission, KeyRule } from './admission.ts';
 import { MAX_BODY_BYTES, readBody, refuseDeclaredSize, refuseOtherTypes } from './body.ts';
 import { exchangeOf } from './exchange.ts';
@@ -41,8 +41,16 @@ export type RouteDeclaration = RouteDoc & {
 /** The part of Elysia's context that the hooks below touch. */
 type HookContext = { request: Request; route: string; bearer?: string | undefined; body?: unknown };
 
-/** Stands in `detail` under this name, where the reference finds it. */
-export const DECLARATION = 'x-declaration';
+/** Stands in a route's `detail` under this name, where `declaredRoutes` finds it. */
+const DECLARATION = 'x-declaration';
+
+/** A route as it is mounted: its declaration and the schemas that validate its input. */
+export type DeclaredRoute = {
+  method: string;
+  path: string;
+  declaration: RouteDeclaration;
+  input: { body?: v.GenericSchema; query?: v.GenericSchema; params?: v.GenericSchema };
+};
 
 export type RouteMaker = {
   /** For a route without a body. */
@@ -94,6 +102,29 @@ export function createRouteMaker(admission: Admission): RouteMaker {
 
 function isAnonymous({ access }: RouteDeclaration, { headers }: Request): boolean {
   return access.kind !== 'public' && !headers.has('authorization') && !headers.has('x-api-key');
+}
+
+type MountedRoute = { method: string; path: string; hooks: unknown };
+
+/** Every mounted route with its declaration. Throws (a bug) for a route that declares nothing. */
+export function declaredRoutes(routes: readonly MountedRoute[]): DeclaredRoute[] {
+  return routes.map(({ method, path, hooks }) => {
+    const { detail, body, query, params } = hooks as DeclaredRoute['input'] & {
+      detail?: { [DECLARATION]?: RouteDeclaration };
+    };
+    const declaration = detail?.[DECLARATION];
+    assert(declaration !== undefined, `the route ${method} ${path} is declared`);
+    return {
+      method,
+      path,
+      declaration,
+      input: {
+        ...(body === undefined ? {} : { body }),
+        ...(query === undefined ? {} : { query }),
+        ...(params === undefined ? {} : { params }),
+      },
+    };
+  });
 }
 
 /** What was really thrown: Elysia wraps what a parse hook throws, and its complaints about input are its own class. */

@@ -40,7 +40,7 @@ export function createRootApp({ log }: { log: Log }) {
 
 /** Any app with every face mounted, seen from outside. */
 export type MountedApp = {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch: (request: Request) => Response | Promise<Response>;
   routes: readonly { method: string; path: string }[];
 };
 

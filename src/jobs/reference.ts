@@ -7,6 +7,7 @@ import {
   MAX_REFERENCE_BYTES,
   type ImageHeader,
   type Media,
+  type ParsedReference,
   type StoredFile,
 } from '../media/index.ts';
 import { HOUR_MS, SECOND_MS, type Clock } from '../runtime/clock.ts';
@@ -15,7 +16,6 @@ import type { Random } from '../runtime/random.ts';
 import type { Order } from '../providers/index.ts';
 import type { Db } from '../store/db.ts';
 import type { Job } from './job.ts';
-import type { SubmitJob, Submitter } from './submit.ts';
 
 export type ReferenceParts = { db: Db; media: Media; net: Net; clock: Clock; random: Random };
 
@@ -37,8 +37,8 @@ const MAX_REDIRECTS = 3;
 /** Puts an inline reference on disk, before the transaction that accepts its job. */
 export async function storeInlineReference(
   { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
-  { customerId }: Submitter,
-  { reference }: SubmitJob,
+  customerId: string,
+  reference: ParsedReference | null,
 ): Promise<IncomingReference | null> {
   if (reference === null || reference.source.kind !== 'inline') return null;
   const { bytes, header } = reference.source;

@@ -64,7 +64,7 @@ export function createSubmit(parts: SubmitParts): Submit {
   const { db, catalog, limits, media } = parts;
   return async (submitter, command) => {
     const quote = await catalog.quote(command.model, command.input);
-    const reference = await storeInlineReference(parts, submitter, command);
+    const reference = await storeInlineReference(parts, submitter.customerId, command.reference);
     const undo: (() => void)[] = [];
     try {
       const submitted = await db.transaction((tx) => accept(tx, { submitter, command, quote, undo }));

@@ -7,9 +7,9 @@ import { IMAGE_CONTENT_TYPES } from '../../src/media/image-header.ts';
 import {
   DEFAULT_REFERENCE_STRENGTH,
   parseReference,
-  REFERENCE_STRENGTHS,
   type ReferenceInput,
 } from '../../src/media/reference.ts';
+import { REFERENCE_STRENGTHS } from '../../src/words.ts';
 import { GIF, join, png, realImages, SVG } from './image-bytes.ts';
 import { base64, base64Url, bytesOf, dataUrl, JPEG, outcomeOf, PNG, refusalOf } from './reference-cases.ts';
 

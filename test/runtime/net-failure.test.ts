@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { createNet, createNetWith } from '../../src/runtime/net.ts';
 import { leadTo, listen, ok, saying, type PeerOptions } from './loopback.ts';
-import { createManualClock } from './manual-clock.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { get, outcomeOf, PUBLIC_ADDRESS, scene } from './net-scene.ts';
 import { makeSelfSigned } from './self-signed.ts';
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../src/errors.ts';
 import { createNet, type Net } from '../../src/runtime/net.ts';
 import type { NetRequest } from '../../src/runtime/net-outcome.ts';
 import { listen, type Peer, type PeerOptions } from './loopback.ts';
-import { createManualClock, type ManualClock } from './manual-clock.ts';
+import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 
 export const PUBLIC_ADDRESS = '93.184.216.34';
 

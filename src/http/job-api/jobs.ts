@@ -6,6 +6,7 @@ import { isId } from '../../ids.ts';
 import { isEnded, type Job } from '../../jobs/index.ts';
 import { exchangeOf, principalOf } from '../exchange.ts';
 import { readPage } from '../query.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { canceledJobExample, imageResultExample, jobExample, listExample } from './examples.ts';
 import { TAG, type JobApiParts } from './parts.ts';
 import { renderJob, statesOf } from './render.ts';
@@ -20,14 +21,66 @@ import {
   resultSchema,
 } from './schemas.ts';
 
-const READ = { kind: 'customer', scope: 'generation:read', dialect: 'job' } as const;
-const CANCEL = { kind: 'customer', scope: 'generation:delete', dialect: 'job' } as const;
+const READ_ACCESS = { kind: 'customer', scope: 'generation:read', dialect: 'job' } as const;
+const CANCEL_ACCESS = { kind: 'customer', scope: 'generation:delete', dialect: 'job' } as const;
 const WAIT_NOTE =
   'With `?wait=N` the answer comes when the job ends, after N seconds (60 at most) if it does not.';
 /** What to wait before asking for a result again, in seconds. */
 const RESULT_RETRY_SECONDS = 2;
 
 const jobParams = v.strictObject({ jobId: v.string() });
+
+const LIST: RouteDeclaration = {
+  operationId: 'listJobs',
+  tag: TAG,
+  summary: 'List jobs',
+  description: "The customer's jobs in the key's mode, the newest first.",
+  access: READ_ACCESS,
+  answers: { 200: { description: 'A page of jobs.', schema: jobListSchema, example: listExample } },
+  errors: ['invalid_input'],
+};
+
+const GET: RouteDeclaration = {
+  operationId: 'getJob',
+  tag: TAG,
+  summary: 'Read a job',
+  description: `The state of a job. A job that failed is still answered with 200. ${WAIT_NOTE}`,
+  access: READ_ACCESS,
+  answers: { 200: { description: 'The job.', schema: jobSchema, example: jobExample } },
+  errors: ['invalid_input', 'generation_not_found'],
+};
+
+const RESULT: RouteDeclaration = {
+  operationId: 'getJobResult',
+  tag: TAG,
+  summary: 'Get the result of a job',
+  description: `Links to what a completed job has made, freshly signed. ${WAIT_NOTE}`,
+  access: READ_ACCESS,
+  answers: {
+    200: { description: 'The result.', schema: resultSchema, example: imageResultExample },
+    202: {
+      description: 'The job has not ended; ask again after `Retry-After` seconds.',
+      schema: pendingResultSchema,
+      example: { ok: true, jobId: imageResultExample.jobId, status: 'processing' },
+      headers: { 'Retry-After': 'Seconds to wait.' },
+    },
+  },
+  errors: ['invalid_input', 'generation_not_found', 'job_failed', 'job_canceled', 'result_unavailable'],
+};
+
+const CANCEL: RouteDeclaration = {
+  operationId: 'cancelJob',
+  tag: TAG,
+  summary: 'Cancel a job',
+  description:
+    'Stops a job that waits, or one whose provider can still stop it, and gives its credits back. A job that ' +
+    'ends at the same moment stays ended: then the answer is 409.',
+  access: CANCEL_ACCESS,
+  answers: {
+    200: { description: 'The job was canceled.', schema: jobSchema, example: canceledJobExample },
+  },
+  errors: ['generation_not_found', 'generation_not_cancelable'],
+};
 
 export function jobRoutes(parts: JobApiParts) {
   const { route, jobs } = parts;
@@ -45,15 +98,7 @@ export function jobRoutes(parts: JobApiParts) {
         return { ok: true as const, jobs: rows.map(renderJob), nextCursor };
       },
       {
-        ...route.plain({
-          operationId: 'listJobs',
-          tag: TAG,
-          summary: 'List jobs',
-          description: "The customer's jobs in the key's mode, the newest first.",
-          access: READ,
-          answers: { 200: { description: 'A page of jobs.', schema: jobListSchema, example: listExample } },
-          errors: ['invalid_input'],
-        }),
+        ...route.plain(LIST),
         query: listQuerySchema,
       },
     )
@@ -65,15 +110,7 @@ export function jobRoutes(parts: JobApiParts) {
         return { ok: true as const, ...renderJob(job), queuePosition: await jobs.queuePosition(job) };
       },
       {
-        ...route.plain({
-          operationId: 'getJob',
-          tag: TAG,
-          summary: 'Read a job',
-          description: `The state of a job. A job that failed is still answered with 200. ${WAIT_NOTE}`,
-          access: READ,
-          answers: { 200: { description: 'The job.', schema: jobSchema, example: jobExample } },
-          errors: ['invalid_input', 'generation_not_found'],
-        }),
+        ...route.plain(GET),
         params: jobParams,
         query: readQuerySchema,
       },
@@ -89,29 +126,7 @@ export function jobRoutes(parts: JobApiParts) {
         return { ok: true as const, jobId: job.id, status: 'processing' as const };
       },
       {
-        ...route.plain({
-          operationId: 'getJobResult',
-          tag: TAG,
-          summary: 'Get the result of a job',
-          description: `Links to what a completed job has made, freshly signed. ${WAIT_NOTE}`,
-          access: READ,
-          answers: {
-            200: { description: 'The result.', schema: resultSchema, example: imageResultExample },
-            202: {
-              description: 'The job has not ended; ask again after `Retry-After` seconds.',
-              schema: pendingResultSchema,
-              example: { ok: true, jobId: imageResultExample.jobId, status: 'processing' },
-              headers: { 'Retry-After': 'Seconds to wait.' },
-            },
-          },
-          errors: [
-            'invalid_input',
-            'generation_not_found',
-            'job_failed',
-            'job_canceled',
-            'result_unavailable',
-          ],
-        }),
+        ...route.plain(RESULT),
         params: jobParams,
         query: readQuerySchema,
       },
@@ -124,19 +139,7 @@ export function jobRoutes(parts: JobApiParts) {
         return { ok: true as const, ...renderJob(await jobs.cancel(job, `key:${keyId}`)) };
       },
       {
-        ...route.plain({
-          operationId: 'cancelJob',
-          tag: TAG,
-          summary: 'Cancel a job',
-          description:
-            'Stops a job that waits, or one whose provider can still stop it, and gives its credits back. A job that ' +
-            'ends at the same moment stays ended: then the answer is 409.',
-          access: CANCEL,
-          answers: {
-            200: { description: 'The job was canceled.', schema: jobSchema, example: canceledJobExample },
-          },
-          errors: ['generation_not_found', 'generation_not_cancelable'],
-        }),
+        ...route.plain(CANCEL),
         params: jobParams,
         query: noQuerySchema,
       },

@@ -3,11 +3,53 @@ import { Elysia } from 'elysia';
 import { invalidField } from '../../errors.ts';
 import { DAY_MS, isoInstant } from '../../runtime/clock.ts';
 import { auditExample, listOf, overviewExample } from './examples.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderAuditEvent } from './render.ts';
 import { auditListQuery, noQuery } from './schemas.ts';
 
 const TAG = 'Audit';
+
+const LIST_AUDIT_EVENTS: RouteDeclaration = {
+  operationId: 'listAuditEvents',
+  tag: TAG,
+  summary: 'Read the audit',
+  description:
+    'Every change by an operator, the newest first. Append-only; each event carries the hash of all before it.',
+  access: OPERATOR,
+  answers: { 200: { description: 'A page of events.', example: listOf('events', auditExample) } },
+  errors: ['invalid_input'],
+};
+
+const VERIFY_AUDIT: RouteDeclaration = {
+  operationId: 'verifyAudit',
+  tag: TAG,
+  summary: 'Verify audit and ledger',
+  description: 'Follows every hash chain and recomputes every balance. Takes a while on a large database.',
+  access: OPERATOR,
+  answers: {
+    200: {
+      description: 'What was checked, and what does not hold.',
+      example: {
+        ok: true,
+        audit: { events: 12, fault: null },
+        books: { wallets: 2, entries: 40, faults: [] },
+      },
+    },
+  },
+  errors: [],
+};
+
+const GET_OVERVIEW: RouteDeclaration = {
+  operationId: 'getOverview',
+  tag: TAG,
+  summary: 'Read the overview',
+  description:
+    'Jobs by state (open ones, and those accepted in the last 24 hours), credits, and the oldest job that waits.',
+  access: OPERATOR,
+  answers: { 200: { description: 'The overview.', example: overviewExample } },
+  errors: [],
+};
 
 export function auditRoutes({
   route,
@@ -34,16 +76,7 @@ export function auditRoutes({
         };
       },
       {
-        ...route.plain({
-          operationId: 'listAuditEvents',
-          tag: TAG,
-          summary: 'Read the audit',
-          description:
-            'Every change by an operator, the newest first. Append-only; each event carries the hash of all before it.',
-          access: OPERATOR,
-          answers: { 200: { description: 'A page of events.', example: listOf('events', auditExample) } },
-          errors: ['invalid_input'],
-        }),
+        ...route.plain(LIST_AUDIT_EVENTS),
         query: auditListQuery,
       },
     )
@@ -54,25 +87,7 @@ export function auditRoutes({
         return { ok: true as const, audit: chain, books };
       },
       {
-        ...route.plain({
-          operationId: 'verifyAudit',
-          tag: TAG,
-          summary: 'Verify audit and ledger',
-          description:
-            'Follows every hash chain and recomputes every balance. Takes a while on a large database.',
-          access: OPERATOR,
-          answers: {
-            200: {
-              description: 'What was checked, and what does not hold.',
-              example: {
-                ok: true,
-                audit: { events: 12, fault: null },
-                books: { wallets: 2, entries: 40, faults: [] },
-              },
-            },
-          },
-          errors: [],
-        }),
+        ...route.plain(VERIFY_AUDIT),
         query: noQuery,
       },
     )
@@ -95,16 +110,7 @@ export function auditRoutes({
         };
       },
       {
-        ...route.plain({
-          operationId: 'getOverview',
-          tag: TAG,
-          summary: 'Read the overview',
-          description:
-            'Jobs by state (open ones, and those accepted in the last 24 hours), credits, and the oldest job that waits.',
-          access: OPERATOR,
-          answers: { 200: { description: 'The overview.', example: overviewExample } },
-          errors: [],
-        }),
+        ...route.plain(GET_OVERVIEW),
         query: noQuery,
       },
     );

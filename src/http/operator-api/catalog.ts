@@ -2,6 +2,7 @@
 import { Elysia } from 'elysia';
 import * as v from 'valibot';
 import { planExample, priceExample } from './examples.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderPlan, renderPrice } from './render.ts';
 import { noQuery, planChangeRequestSchema, pricingChangeSchema } from './schemas.ts';
@@ -10,6 +11,55 @@ const PLANS = 'Plans';
 const PRICES = 'Prices';
 const planParams = v.strictObject({ planId: v.string() });
 
+const LIST_PLANS: RouteDeclaration = {
+  operationId: 'listPlans',
+  tag: PLANS,
+  summary: 'List plans',
+  access: OPERATOR,
+  answers: { 200: { description: 'All plans.', example: { ok: true, plans: [planExample] } } },
+  errors: [],
+};
+
+const CHANGE_PLAN: RouteDeclaration = {
+  operationId: 'changePlan',
+  tag: PLANS,
+  summary: 'Change a plan',
+  description: 'In force for all its customers at their next request.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { generationsPerMinute: 60 },
+  answers: { 200: { description: 'The plan.', example: { ok: true, plan: planExample } } },
+  errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
+};
+
+const LIST_PRICES: RouteDeclaration = {
+  operationId: 'listPrices',
+  tag: PRICES,
+  summary: 'List the prices in force',
+  description: 'Version 0 is the price that ships.',
+  access: OPERATOR,
+  answers: {
+    200: { description: 'One price for each model.', example: { ok: true, prices: [priceExample] } },
+  },
+  errors: [],
+};
+
+const SET_PRICES: RouteDeclaration = {
+  operationId: 'setPrices',
+  tag: PRICES,
+  summary: 'Set prices',
+  description:
+    'Writes a new version for each model named, all or none. In force at once for new jobs; accepted jobs keep ' +
+    'the price that they were quoted.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: {
+    prices: [{ model: priceExample.model, rule: { per: 'job', rates: [{ credits: 25 }] } }],
+  },
+  answers: { 200: { description: 'The new prices.', example: { ok: true, prices: [priceExample] } } },
+  errors: ['invalid_input', 'model_not_found', 'idempotency_key_conflict'],
+};
+
 export function catalogRoutes(parts: OperatorApiParts) {
   const { route, catalog, operations } = parts;
   return new Elysia()
@@ -17,14 +67,7 @@ export function catalogRoutes(parts: OperatorApiParts) {
       '/api/plans',
       async () => ({ ok: true as const, plans: (await catalog.listPlans()).map(renderPlan) }),
       {
-        ...route.plain({
-          operationId: 'listPlans',
-          tag: PLANS,
-          summary: 'List plans',
-          access: OPERATOR,
-          answers: { 200: { description: 'All plans.', example: { ok: true, plans: [planExample] } } },
-          errors: [],
-        }),
+        ...route.plain(LIST_PLANS),
         query: noQuery,
       },
     )
@@ -35,17 +78,7 @@ export function catalogRoutes(parts: OperatorApiParts) {
           body: { ok: true, plan: renderPlan(plan) },
         })),
       {
-        ...route.withBody({
-          operationId: 'changePlan',
-          tag: PLANS,
-          summary: 'Change a plan',
-          description: 'In force for all its customers at their next request.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { generationsPerMinute: 60 },
-          answers: { 200: { description: 'The plan.', example: { ok: true, plan: planExample } } },
-          errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(CHANGE_PLAN),
         params: planParams,
         body: planChangeRequestSchema,
         query: noQuery,
@@ -55,17 +88,7 @@ export function catalogRoutes(parts: OperatorApiParts) {
       '/api/pricing',
       async () => ({ ok: true as const, prices: (await catalog.listPrices()).map(renderPrice) }),
       {
-        ...route.plain({
-          operationId: 'listPrices',
-          tag: PRICES,
-          summary: 'List the prices in force',
-          description: 'Version 0 is the price that ships.',
-          access: OPERATOR,
-          answers: {
-            200: { description: 'One price for each model.', example: { ok: true, prices: [priceExample] } },
-          },
-          errors: [],
-        }),
+        ...route.plain(LIST_PRICES),
         query: noQuery,
       },
     )
@@ -76,21 +99,7 @@ export function catalogRoutes(parts: OperatorApiParts) {
           body: { ok: true, prices: prices.map(renderPrice) },
         })),
       {
-        ...route.withBody({
-          operationId: 'setPrices',
-          tag: PRICES,
-          summary: 'Set prices',
-          description:
-            'Writes a new version for each model named, all or none. In force at once for new jobs; accepted jobs keep ' +
-            'the price that they were quoted.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: {
-            prices: [{ model: priceExample.model, rule: { per: 'job', rates: [{ credits: 25 }] } }],
-          },
-          answers: { 200: { description: 'The new prices.', example: { ok: true, prices: [priceExample] } } },
-          errors: ['invalid_input', 'model_not_found', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(SET_PRICES),
         body: pricingChangeSchema,
         query: noQuery,
       },

@@ -2,6 +2,7 @@
 import { Elysia } from 'elysia';
 import { credits } from '../../credits.ts';
 import { readPage } from '../query.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { customerParams } from './customers.ts';
 import { balanceExample, entryExample } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
@@ -10,6 +11,55 @@ import { creditMoveSchema, entryListQuery, noQuery } from './schemas.ts';
 
 const TAG = 'Credits';
 const PATH = '/api/public/customers/:customerId/credits';
+
+const LIST_ENTRIES: RouteDeclaration = {
+  operationId: 'listEntries',
+  tag: TAG,
+  summary: 'Read balance and ledger',
+  access: OPERATOR,
+  answers: {
+    200: {
+      description: 'The balance and a page of entries, the newest first.',
+      example: { ok: true, ...balanceExample, entries: [entryExample], nextCursor: null },
+    },
+  },
+  errors: ['invalid_input', 'account_not_found'],
+};
+
+const MOVE_CREDITS: RouteDeclaration = {
+  operationId: 'moveCredits',
+  tag: TAG,
+  summary: 'Top up or adjust credits',
+  description:
+    '`top_up` books credits that were bought; a `reference` (such as a payment number) can be booked once. ' +
+    '`adjust` corrects by a signed amount, and never below what open jobs have reserved.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: {
+    operation: 'top_up',
+    amount: 10_000,
+    reason: 'order 1001',
+    reference: 'pay_1001',
+  },
+  answers: {
+    200: {
+      description: 'The balance and the entry.',
+      example: {
+        ok: true,
+        customerId: 'cus_01m7xyqn02e3fa7ae8dqfy7sce',
+        ...balanceExample,
+        entry: entryExample,
+      },
+    },
+  },
+  errors: [
+    'invalid_input',
+    'account_not_found',
+    'already_exists',
+    'balance_below_reservations',
+    'idempotency_key_conflict',
+  ],
+};
 
 export function creditRoutes(parts: OperatorApiParts) {
   const { route, customers, ledger, operations, db } = parts;
@@ -33,19 +83,7 @@ export function creditRoutes(parts: OperatorApiParts) {
         };
       },
       {
-        ...route.plain({
-          operationId: 'listEntries',
-          tag: TAG,
-          summary: 'Read balance and ledger',
-          access: OPERATOR,
-          answers: {
-            200: {
-              description: 'The balance and a page of entries, the newest first.',
-              example: { ok: true, ...balanceExample, entries: [entryExample], nextCursor: null },
-            },
-          },
-          errors: ['invalid_input', 'account_not_found'],
-        }),
+        ...route.plain(LIST_ENTRIES),
         params: customerParams,
         query: entryListQuery,
       },
@@ -70,40 +108,7 @@ export function creditRoutes(parts: OperatorApiParts) {
         }));
       },
       {
-        ...route.withBody({
-          operationId: 'moveCredits',
-          tag: TAG,
-          summary: 'Top up or adjust credits',
-          description:
-            '`top_up` books credits that were bought; a `reference` (such as a payment number) can be booked once. ' +
-            '`adjust` corrects by a signed amount, and never below what open jobs have reserved.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: {
-            operation: 'top_up',
-            amount: 10_000,
-            reason: 'order 1001',
-            reference: 'pay_1001',
-          },
-          answers: {
-            200: {
-              description: 'The balance and the entry.',
-              example: {
-                ok: true,
-                customerId: 'cus_01m7xyqn02e3fa7ae8dqfy7sce',
-                ...balanceExample,
-                entry: entryExample,
-              },
-            },
-          },
-          errors: [
-            'invalid_input',
-            'account_not_found',
-            'already_exists',
-            'balance_below_reservations',
-            'idempotency_key_conflict',
-          ],
-        }),
+        ...route.withBody(MOVE_CREDITS),
         params: customerParams,
         body: creditMoveSchema,
         query: noQuery,

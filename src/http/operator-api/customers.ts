@@ -7,6 +7,7 @@ import type { Customer } from '../../customers/index.ts';
 import { isUsable } from '../../keys/index.ts';
 import type { Connection } from '../../store/db.ts';
 import { readPage } from '../query.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { customerExample, listOf } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderCustomer } from './render.ts';
@@ -14,6 +15,64 @@ import { customerChangeSchema, customerListQuery, newCustomerSchema, noQuery } f
 
 const TAG = 'Customers';
 export const customerParams = v.strictObject({ customerId: v.string() });
+
+const LIST_CUSTOMERS: RouteDeclaration = {
+  operationId: 'listCustomers',
+  tag: TAG,
+  summary: 'List customers',
+  description: 'The newest first; `q` searches name, e-mail and external id.',
+  access: OPERATOR,
+  answers: {
+    200: { description: 'A page of customers.', example: listOf('customers', customerExample) },
+  },
+  errors: ['invalid_input'],
+};
+
+const CREATE_CUSTOMER: RouteDeclaration = {
+  operationId: 'createCustomer',
+  tag: TAG,
+  summary: 'Create a customer',
+  description:
+    'With a live wallet, empty unless `initialCredits` says otherwise, and a test wallet of 100,000 credits.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: {
+    name: 'Acme Studio',
+    email: 'dev@acme.example',
+    plan: 'pro',
+    initialCredits: 12_000,
+  },
+  answers: {
+    201: { description: 'The customer.', example: { ok: true, customer: customerExample } },
+  },
+  errors: ['invalid_input', 'not_found', 'already_exists', 'idempotency_key_conflict'],
+};
+
+const GET_CUSTOMER: RouteDeclaration = {
+  operationId: 'getCustomer',
+  tag: TAG,
+  summary: 'Read a customer',
+  access: OPERATOR,
+  answers: {
+    200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
+  },
+  errors: ['account_not_found'],
+};
+
+const CHANGE_CUSTOMER: RouteDeclaration = {
+  operationId: 'changeCustomer',
+  tag: TAG,
+  summary: 'Change a customer',
+  description:
+    'A suspended or closed customer’s keys stop at the next request; jobs that are open end as usual. Closed is final.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { plan: 'scale', limits: { concurrentVideos: 40 } },
+  answers: {
+    200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
+  },
+  errors: ['invalid_input', 'account_not_found', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
+};
 
 export function customerRoutes(parts: OperatorApiParts) {
   const { route, customers, operations, db } = parts;
@@ -27,17 +86,7 @@ export function customerRoutes(parts: OperatorApiParts) {
         return { ok: true as const, customers: rendered, nextCursor };
       },
       {
-        ...route.plain({
-          operationId: 'listCustomers',
-          tag: TAG,
-          summary: 'List customers',
-          description: 'The newest first; `q` searches name, e-mail and external id.',
-          access: OPERATOR,
-          answers: {
-            200: { description: 'A page of customers.', example: listOf('customers', customerExample) },
-          },
-          errors: ['invalid_input'],
-        }),
+        ...route.plain(LIST_CUSTOMERS),
         query: customerListQuery,
       },
     )
@@ -58,25 +107,7 @@ export function customerRoutes(parts: OperatorApiParts) {
         }));
       },
       {
-        ...route.withBody({
-          operationId: 'createCustomer',
-          tag: TAG,
-          summary: 'Create a customer',
-          description:
-            'With a live wallet, empty unless `initialCredits` says otherwise, and a test wallet of 100,000 credits.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: {
-            name: 'Acme Studio',
-            email: 'dev@acme.example',
-            plan: 'pro',
-            initialCredits: 12_000,
-          },
-          answers: {
-            201: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-          },
-          errors: ['invalid_input', 'not_found', 'already_exists', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(CREATE_CUSTOMER),
         body: newCustomerSchema,
         query: noQuery,
       },
@@ -88,16 +119,7 @@ export function customerRoutes(parts: OperatorApiParts) {
         return { ok: true as const, customer: await describe(parts, db.read, customer) };
       },
       {
-        ...route.plain({
-          operationId: 'getCustomer',
-          tag: TAG,
-          summary: 'Read a customer',
-          access: OPERATOR,
-          answers: {
-            200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-          },
-          errors: ['account_not_found'],
-        }),
+        ...route.plain(GET_CUSTOMER),
         params: customerParams,
         query: noQuery,
       },
@@ -118,26 +140,7 @@ export function customerRoutes(parts: OperatorApiParts) {
         );
       },
       {
-        ...route.withBody({
-          operationId: 'changeCustomer',
-          tag: TAG,
-          summary: 'Change a customer',
-          description:
-            'A suspended or closed customer’s keys stop at the next request; jobs that are open end as usual. Closed is final.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { plan: 'scale', limits: { concurrentVideos: 40 } },
-          answers: {
-            200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-          },
-          errors: [
-            'invalid_input',
-            'account_not_found',
-            'not_found',
-            'invalid_state',
-            'idempotency_key_conflict',
-          ],
-        }),
+        ...route.withBody(CHANGE_CUSTOMER),
         params: customerParams,
         body: customerChangeSchema,
         query: noQuery,

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { isEnded, type Job } from '../../jobs/index.ts';
 import { operatorOf } from '../exchange.ts';
 import { readPage } from '../query.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { customerParams } from './customers.ts';
 import { jobDetailExample, jobExample, listOf } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
@@ -13,6 +14,70 @@ import { jobListQuery, noQuery, refundSchema, resolutionSchema } from './schemas
 const TAG = 'Jobs';
 const jobParams = v.strictObject({ jobId: v.string() });
 const jobAnswer = { 200: { description: 'The job.', example: { ok: true, job: jobExample } } };
+
+const LIST_ALL_JOBS: RouteDeclaration = {
+  operationId: 'listAllJobs',
+  tag: TAG,
+  summary: 'List jobs of all customers',
+  access: OPERATOR,
+  answers: {
+    200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
+  },
+  errors: ['invalid_input'],
+};
+
+const LIST_CUSTOMER_JOBS: RouteDeclaration = {
+  operationId: 'listCustomerJobs',
+  tag: TAG,
+  summary: "List a customer's jobs",
+  access: OPERATOR,
+  answers: {
+    200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
+  },
+  errors: ['invalid_input', 'account_not_found'],
+};
+
+const GET_ANY_JOB: RouteDeclaration = {
+  operationId: 'getAnyJob',
+  tag: TAG,
+  summary: 'Read a job with its whole story',
+  description: 'Every transition, every attempt at a provider, the ledger entries and links to the files.',
+  access: OPERATOR,
+  answers: { 200: { description: 'The job.', example: { ok: true, job: jobDetailExample } } },
+  errors: ['generation_not_found'],
+};
+
+const CANCEL_ANY_JOB: RouteDeclaration = {
+  operationId: 'cancelAnyJob',
+  tag: TAG,
+  summary: 'Cancel a job',
+  access: OPERATOR,
+  answers: jobAnswer,
+  errors: ['generation_not_found', 'generation_not_cancelable'],
+};
+
+const REFUND_JOB: RouteDeclaration = {
+  operationId: 'refundJob',
+  tag: TAG,
+  summary: 'Refund a completed job',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { reason: 'unusable output' },
+  answers: jobAnswer,
+  errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
+};
+
+const RESOLVE_JOB: RouteDeclaration = {
+  operationId: 'resolveJob',
+  tag: TAG,
+  summary: 'End a job whose outcome is unknown',
+  description: 'Fails the job and gives its credits back, without waiting for its deadline.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { outcome: 'failed' },
+  answers: jobAnswer,
+  errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
+};
 
 export function jobRoutes(parts: OperatorApiParts) {
   const { route, jobs, customers, operations, db } = parts;
@@ -27,16 +92,7 @@ export function jobRoutes(parts: OperatorApiParts) {
 
   return new Elysia()
     .get('/api/jobs', ({ query }) => list(query), {
-      ...route.plain({
-        operationId: 'listAllJobs',
-        tag: TAG,
-        summary: 'List jobs of all customers',
-        access: OPERATOR,
-        answers: {
-          200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
-        },
-        errors: ['invalid_input'],
-      }),
+      ...route.plain(LIST_ALL_JOBS),
       query: jobListQuery,
     })
     .get(
@@ -46,16 +102,7 @@ export function jobRoutes(parts: OperatorApiParts) {
         return list({ ...query, customerId: params.customerId });
       },
       {
-        ...route.plain({
-          operationId: 'listCustomerJobs',
-          tag: TAG,
-          summary: "List a customer's jobs",
-          access: OPERATOR,
-          answers: {
-            200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
-          },
-          errors: ['invalid_input', 'account_not_found'],
-        }),
+        ...route.plain(LIST_CUSTOMER_JOBS),
         params: customerParams,
         query: v.omit(jobListQuery, ['customerId']),
       },
@@ -67,16 +114,7 @@ export function jobRoutes(parts: OperatorApiParts) {
         return { ok: true as const, job: { ...renderJob(job), ...(await storyOf(parts, job)) } };
       },
       {
-        ...route.plain({
-          operationId: 'getAnyJob',
-          tag: TAG,
-          summary: 'Read a job with its whole story',
-          description:
-            'Every transition, every attempt at a provider, the ledger entries and links to the files.',
-          access: OPERATOR,
-          answers: { 200: { description: 'The job.', example: { ok: true, job: jobDetailExample } } },
-          errors: ['generation_not_found'],
-        }),
+        ...route.plain(GET_ANY_JOB),
         params: jobParams,
         query: noQuery,
       },
@@ -91,14 +129,7 @@ export function jobRoutes(parts: OperatorApiParts) {
         return { ok: true as const, job: renderJob(job) };
       },
       {
-        ...route.plain({
-          operationId: 'cancelAnyJob',
-          tag: TAG,
-          summary: 'Cancel a job',
-          access: OPERATOR,
-          answers: jobAnswer,
-          errors: ['generation_not_found', 'generation_not_cancelable'],
-        }),
+        ...route.plain(CANCEL_ANY_JOB),
         params: jobParams,
         query: noQuery,
       },
@@ -110,16 +141,7 @@ export function jobRoutes(parts: OperatorApiParts) {
           body: { ok: true, job: renderJob(job) },
         })),
       {
-        ...route.withBody({
-          operationId: 'refundJob',
-          tag: TAG,
-          summary: 'Refund a completed job',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { reason: 'unusable output' },
-          answers: jobAnswer,
-          errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(REFUND_JOB),
         params: jobParams,
         body: refundSchema,
         query: noQuery,
@@ -132,17 +154,7 @@ export function jobRoutes(parts: OperatorApiParts) {
           body: { ok: true, job: renderJob(job) },
         })),
       {
-        ...route.withBody({
-          operationId: 'resolveJob',
-          tag: TAG,
-          summary: 'End a job whose outcome is unknown',
-          description: 'Fails the job and gives its credits back, without waiting for its deadline.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { outcome: 'failed' },
-          answers: jobAnswer,
-          errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(RESOLVE_JOB),
         params: jobParams,
         body: resolutionSchema,
         query: noQuery,

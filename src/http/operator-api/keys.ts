@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import type { MadeKey } from '../../keys/index.ts';
 import { customerParams } from './customers.ts';
 import { keyExample, madeKeyExample } from './examples.ts';
+import type { RouteDeclaration } from '../route.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderKey } from './render.ts';
 import { keyChangeSchema, keyDeleteQuery, newKeySchema, noQuery, rotationSchema } from './schemas.ts';
@@ -13,6 +14,76 @@ const PATH = '/api/public/customers/:customerId/api-keys';
 const keyParams = v.strictObject({ customerId: v.string(), keyId: v.string() });
 const ONCE_NOTE =
   '`apiKey` is in this answer only; a retry with the same `Idempotency-Key` finds the key again with `apiKey: null`.';
+
+const LIST_KEYS: RouteDeclaration = {
+  operationId: 'listKeys',
+  tag: TAG,
+  summary: 'List API keys',
+  access: OPERATOR,
+  answers: {
+    200: {
+      description: 'All keys, also those that stopped working.',
+      example: { ok: true, keys: [keyExample] },
+    },
+  },
+  errors: ['account_not_found'],
+};
+
+const CREATE_KEY: RouteDeclaration = {
+  operationId: 'createKey',
+  tag: TAG,
+  summary: 'Create an API key',
+  description: `Without \`preset\` or \`scopes\` the key gets full access. ${ONCE_NOTE}`,
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { mode: 'live', name: 'backend', preset: 'generate_only' },
+  answers: { 201: { description: 'The key.', example: madeKeyExample } },
+  errors: ['invalid_input', 'account_not_found', 'invalid_state', 'idempotency_key_conflict'],
+};
+
+const CHANGE_KEY: RouteDeclaration = {
+  operationId: 'changeKey',
+  tag: TAG,
+  summary: 'Change an API key',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { name: 'backend (old)' },
+  answers: { 200: { description: 'The key.', example: { ok: true, key: keyExample } } },
+  errors: ['invalid_input', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
+};
+
+const ROTATE_KEY: RouteDeclaration = {
+  operationId: 'rotateKey',
+  tag: TAG,
+  summary: 'Rotate an API key',
+  description: `Makes a successor with the same rights; the old key works for \`graceHours\` longer. ${ONCE_NOTE}`,
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  requestExample: { graceHours: 24 },
+  answers: {
+    201: {
+      description: 'The new key and the old one.',
+      example: { ...madeKeyExample, previous: keyExample },
+    },
+  },
+  errors: ['invalid_input', 'not_found', 'key_not_rotatable', 'idempotency_key_conflict'],
+};
+
+const REVOKE_KEY: RouteDeclaration = {
+  operationId: 'revokeKey',
+  tag: TAG,
+  summary: 'Revoke or delete an API key',
+  description: 'In force at the next request. The key stays listed; with `?purge=true` it is deleted.',
+  access: OPERATOR,
+  idempotencyKey: 'optional',
+  answers: {
+    200: {
+      description: 'The key.',
+      example: { ok: true, key: { ...keyExample, status: 'revoked' } },
+    },
+  },
+  errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
+};
 
 export function keyRoutes(parts: OperatorApiParts) {
   const { route, keys, customers, operations, db, clock } = parts;
@@ -29,19 +100,7 @@ export function keyRoutes(parts: OperatorApiParts) {
         return { ok: true as const, keys: rows.map((key) => renderKey(key, clock.now())) };
       },
       {
-        ...route.plain({
-          operationId: 'listKeys',
-          tag: TAG,
-          summary: 'List API keys',
-          access: OPERATOR,
-          answers: {
-            200: {
-              description: 'All keys, also those that stopped working.',
-              example: { ok: true, keys: [keyExample] },
-            },
-          },
-          errors: ['account_not_found'],
-        }),
+        ...route.plain(LIST_KEYS),
         params: customerParams,
         query: noQuery,
       },
@@ -54,17 +113,7 @@ export function keyRoutes(parts: OperatorApiParts) {
         return change(parts, request, operations.createKey(key), renderMade);
       },
       {
-        ...route.withBody({
-          operationId: 'createKey',
-          tag: TAG,
-          summary: 'Create an API key',
-          description: `Without \`preset\` or \`scopes\` the key gets full access. ${ONCE_NOTE}`,
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { mode: 'live', name: 'backend', preset: 'generate_only' },
-          answers: { 201: { description: 'The key.', example: madeKeyExample } },
-          errors: ['invalid_input', 'account_not_found', 'invalid_state', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(CREATE_KEY),
         params: customerParams,
         body: newKeySchema,
         query: noQuery,
@@ -77,16 +126,7 @@ export function keyRoutes(parts: OperatorApiParts) {
           body: { ok: true, key: renderKey(key, clock.now()) },
         })),
       {
-        ...route.withBody({
-          operationId: 'changeKey',
-          tag: TAG,
-          summary: 'Change an API key',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { name: 'backend (old)' },
-          answers: { 200: { description: 'The key.', example: { ok: true, key: keyExample } } },
-          errors: ['invalid_input', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(CHANGE_KEY),
         params: keyParams,
         body: keyChangeSchema,
         query: noQuery,
@@ -101,22 +141,7 @@ export function keyRoutes(parts: OperatorApiParts) {
           return { status, body: { ...shown, previous }, stored: { ...stored, previous } };
         }),
       {
-        ...route.withBody({
-          operationId: 'rotateKey',
-          tag: TAG,
-          summary: 'Rotate an API key',
-          description: `Makes a successor with the same rights; the old key works for \`graceHours\` longer. ${ONCE_NOTE}`,
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          requestExample: { graceHours: 24 },
-          answers: {
-            201: {
-              description: 'The new key and the old one.',
-              example: { ...madeKeyExample, previous: keyExample },
-            },
-          },
-          errors: ['invalid_input', 'not_found', 'key_not_rotatable', 'idempotency_key_conflict'],
-        }),
+        ...route.withBody(ROTATE_KEY),
         params: keyParams,
         body: rotationSchema,
         query: noQuery,
@@ -132,22 +157,7 @@ export function keyRoutes(parts: OperatorApiParts) {
         }));
       },
       {
-        ...route.plain({
-          operationId: 'revokeKey',
-          tag: TAG,
-          summary: 'Revoke or delete an API key',
-          description:
-            'In force at the next request. The key stays listed; with `?purge=true` it is deleted.',
-          access: OPERATOR,
-          idempotencyKey: 'optional',
-          answers: {
-            200: {
-              description: 'The key.',
-              example: { ok: true, key: { ...keyExample, status: 'revoked' } },
-            },
-          },
-          errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
-        }),
+        ...route.plain(REVOKE_KEY),
         params: keyParams,
         query: keyDeleteQuery,
       },

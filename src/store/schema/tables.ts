@@ -33,7 +33,13 @@ export type FileRole = (typeof FILE_ROLES)[number];
 
 /** The drizzle tables in the given kit. JSON columns are `unknown` here: the feature that owns one parses it. */
 export function defineTables(kit: Kit) {
-  return { ...peopleTables(kit), ...moneyTables(kit), ...jobTables(kit), ...houseTables(kit) };
+  return {
+    ...peopleTables(kit),
+    ...moneyTables(kit),
+    ...jobTables(kit),
+    ...outputTables(kit),
+    ...houseTables(kit),
+  };
 }
 
 export type Tables = ReturnType<typeof defineTables>;
@@ -163,6 +169,19 @@ function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
     acceptedAt: integer(),
     endedAt: integer(),
   });
+  const inFlight = table(
+    'in_flight',
+    {
+      customerId: text().notNull(),
+      type: word(JOB_TYPES).notNull(),
+      count: integer().notNull(),
+    },
+    (row) => [primaryKey({ columns: [row.customerId, row.type] })],
+  );
+  return { jobs, attempts, inFlight };
+}
+
+function outputTables({ table, text, word, integer }: Kit) {
   const files = table('files', {
     id: text().primaryKey(),
     customerId: text().notNull(),
@@ -188,16 +207,7 @@ function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
     actor: text().notNull(),
     createdAt: integer().notNull(),
   });
-  const inFlight = table(
-    'in_flight',
-    {
-      customerId: text().notNull(),
-      type: word(JOB_TYPES).notNull(),
-      count: integer().notNull(),
-    },
-    (row) => [primaryKey({ columns: [row.customerId, row.type] })],
-  );
-  return { jobs, attempts, files, events, inFlight };
+  return { files, events };
 }
 
 function houseTables({ table, text, integer, json, primaryKey }: Kit) {
