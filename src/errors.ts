@@ -90,7 +90,7 @@ export const ERROR_CATALOGUE = {
     'BSE2013',
     400,
     false,
-    'The `Idempotency-Key` is not 1 to 255 visible ASCII characters without comma, quote, backslash and space.',
+    'The `Idempotency-Key` must be 1 to 255 visible ASCII characters other than comma, quote, backslash and space.',
   ),
   unsupported_provider_order: entry(
     'BSE2014',
@@ -193,6 +193,9 @@ export const ERROR_CODES = Object.keys(ERROR_CATALOGUE) as ErrorCode[];
 /** One fault of one field; `path` is dotted (`referenceImage.imageUrl`), empty for the whole body. */
 export type FieldFault = { path: string; message: string };
 
+/** How full a rate window is; `resetMs` is when more fits into it. */
+export type RateWindow = { limit: number; remaining: number; resetMs: number };
+
 export type ErrorDetails = {
   /** For people; clients branch on the code. Defaults to the catalogue's meaning. */
   message?: string;
@@ -203,6 +206,8 @@ export type ErrorDetails = {
   retryAfterMs?: number;
   /** The methods that a path does have; for `method_not_allowed` only. */
   allow?: readonly string[];
+  /** The window that refused; becomes headers. */
+  window?: RateWindow;
   cause?: unknown;
 };
 
@@ -214,6 +219,7 @@ export class GatewayError extends Error {
   readonly details: Record<string, unknown> | undefined;
   readonly retryAfterMs: number | undefined;
   readonly allow: readonly string[] | undefined;
+  readonly window: RateWindow | undefined;
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     super(details.message ?? ERROR_CATALOGUE[code].meaning, { cause: details.cause });
@@ -222,12 +228,22 @@ export class GatewayError extends Error {
     this.details = details.details;
     this.retryAfterMs = details.retryAfterMs;
     this.allow = details.allow;
+    this.window = details.window;
   }
 }
 
 /** `invalid_input` for one field. */
 export function invalidField(path: string, message: string): GatewayError {
-  return new GatewayError('invalid_input', { message: `${path}: ${message}`, fields: [{ path, message }] });
+  return faultyFields('invalid_input', [{ path, message }]);
+}
+
+/** A refusal for its fields; the sentence is about the first one and says how many more there are. */
+export function faultyFields(code: ErrorCode, fields: FieldFault[]): GatewayError {
+  const { path, message } = fields[0] ?? { path: '', message: 'is not valid' };
+  const sentence = `${path === '' ? 'The request' : path} ${message}`;
+  const others = fields.length > 1 ? ` (and ${fields.length - 1} more, see fields)` : '';
+  const end = sentence.endsWith('?') && others === '' ? '' : '.';
+  return new GatewayError(code, { message: sentence + others + end, fields });
 }
 
 /** Stops a command before it serves; the message is one sentence that says what is wrong and what to do. */

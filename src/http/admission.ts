@@ -1,10 +1,10 @@
-// Who may pass to a route, in the one order that all routes share: size, authentication, scope, request rate, then
+// Who may pass to a route, in the one order that all routes share: size, key, address, scope, request rate, then
 // the form of the idempotency key. What fails here has touched nothing.
 import { GatewayError } from '../errors.ts';
 import { parseIdempotencyKey } from '../idempotency/index.ts';
 import type { Scope } from '../keys/index.ts';
 import type { Limits } from '../limits/index.ts';
-import { requireScope, type Authenticator } from './auth.ts';
+import { requireAddress, requireScope, type Authenticator } from './auth.ts';
 import { exchangeOf, type Exchange } from './exchange.ts';
 
 /** What a route asks of its caller. */
@@ -39,6 +39,7 @@ export function createAdmission(parts: {
         exchange.dialect = access.dialect;
         const principal = await authenticator.customer(credentials);
         exchange.principal = principal;
+        requireAddress(principal, exchange.address);
         requireScope(principal, access.scope);
         exchange.rate = limits.admitRequest(principal.customerId, principal.limits);
         break;
@@ -63,6 +64,9 @@ function readKey(request: Request, rule: KeyRule): string | null {
   if (rule === 'unused') return null;
   const header = request.headers.get('idempotency-key');
   if (header !== null) return parseIdempotencyKey(header);
-  if (rule === 'required') throw new GatewayError('idempotency_key_required');
+  if (rule === 'required') {
+    const fields = [{ path: 'Idempotency-Key', message: 'is required' }];
+    throw new GatewayError('idempotency_key_required', { fields });
+  }
   return null;
 }

@@ -9,6 +9,7 @@ import type { LimitsInForce } from '../limits/index.ts';
 import type { Mode } from '../words.ts';
 import { SECOND_MS, type Clock, type Instant } from '../runtime/clock.ts';
 import type { Db } from '../store/db.ts';
+import { createAddressSet, type AddressSet } from './client-address.ts';
 import type { FailureThrottle } from './failure-throttle.ts';
 
 /** A customer's key and what it stands for. */
@@ -18,6 +19,8 @@ export type Principal = {
   keyPrefix: string;
   mode: Mode;
   scopes: readonly Scope[];
+  /** From where the key may be used; null is from everywhere. */
+  addresses: AddressSet | null;
   limits: LimitsInForce;
 };
 
@@ -37,6 +40,14 @@ export type Authenticator = {
   /** When keys were used since the last call, for `last used`. */
   takeUses(): Map<string, Instant>;
 };
+
+/** An address that is not known is in no list. @throws GatewayError `ip_not_allowed` */
+export function requireAddress({ addresses }: Principal, address: string): void {
+  if (addresses === null || (address !== '' && addresses.has(address))) return;
+  throw new GatewayError('ip_not_allowed', {
+    message: `The key may not be used from ${address === '' ? 'here' : address}.`,
+  });
+}
 
 /** @throws GatewayError `insufficient_permissions` */
 export function requireScope(principal: Principal, scope: Scope): void {
@@ -68,7 +79,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const operatorDigests = parts.operatorKeys.map(sha256Hex);
   const cache = new Map<string, Known>();
   let uses = new Map<string, Instant>();
-  db.subscribe('access', () => cache.clear());
+  let changes = 0;
+  db.subscribe('access', () => {
+    changes += 1;
+    cache.clear();
+  });
 
   function refuse(credentials: Credentials, wasSent: boolean): never {
     throttle.count(credentials.address);
@@ -78,6 +93,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   async function look(hash: string): Promise<Known | null> {
     const cached = cache.get(hash);
     if (cached !== undefined && cached.validUntilMs > clock.elapsedMs()) return cached;
+    const changesBefore = changes;
     const key = await keys.findByHash(db.read, hash);
     const customer = key === null ? null : await customers.find(db.read, key.customerId);
     if (key === null || customer?.status !== 'active') return null;
@@ -88,9 +104,12 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       keyPrefix: key.prefix,
       mode: key.mode,
       scopes: key.scopes,
+      addresses: key.ipAllowlist === null ? null : createAddressSet(key.ipAllowlist),
       limits: effectiveLimits(plan.settings, customer.limits),
     };
     const known = { principal, key, validUntilMs: clock.elapsedMs() + CACHE_LIFETIME_MS };
+    // What was read before a change is good for this request, and for no other.
+    if (changes !== changesBefore) return known;
     if (cache.size >= MAX_CACHED) cache.clear();
     cache.set(hash, known);
     return known;

@@ -16,15 +16,33 @@ export function refuseOtherTypes(request: Request): void {
   const type = request.headers.get('content-type') ?? '';
   const encoding = request.headers.get('content-encoding');
   if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
-    throw new GatewayError('unsupported_media_type');
+    throw new GatewayError('unsupported_media_type', {
+      message: 'The body must be sent as `Content-Type: application/json`, in UTF-8.',
+    });
   }
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
     throw new GatewayError('unsupported_media_type', { message: 'The body must not be compressed.' });
   }
 }
 
-/** The bytes of the body. @throws GatewayError `payload_too_large`, also when more comes than was declared */
+/**
+ * The bytes of the body.
+ * @throws GatewayError `payload_too_large`, also when more comes than was declared; `invalid_json` when the client
+ *   goes away in the middle of it
+ */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  try {
+    return await readWhole(request, maxBytes);
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) throw thrown;
+    throw new GatewayError('invalid_json', {
+      message: 'The body ended before it was complete.',
+      cause: thrown,
+    });
+  }
+}
+
+async function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   // With a declared size the server itself cuts the body there, and one read is by far the fastest.
   if (request.headers.has('content-length')) return request.bytes();

@@ -16,8 +16,13 @@ export function createAddressJudge(trustedProxies: readonly string[]): AddressJu
   };
 }
 
+export type AddressSet = {
+  /** Whether a normalised address is in it. */
+  has(address: string): boolean;
+};
+
 /** Addresses and CIDR ranges, to be asked whether one is among them. Anything malformed is left out. */
-export function createAddressSet(entries: readonly string[]): { has(address: string): boolean } {
+export function createAddressSet(entries: readonly string[]): AddressSet {
   const list = new BlockList();
   for (const entry of entries) {
     const [address = '', bits] = entry.split('/');

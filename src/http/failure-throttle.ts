@@ -26,7 +26,9 @@ export function createFailureThrottle({ clock }: { clock: Clock }): FailureThrot
       const group = throttleGroup(address);
       const failures = (counts.get(group) ?? 0) + 1;
       if (failures > MAX_FAILURES_A_MINUTE) {
-        throw new GatewayError('auth_rate_limited', { retryAfterMs: windowEndMs - nowMs });
+        const resetMs = windowEndMs - nowMs;
+        const window = { limit: MAX_FAILURES_A_MINUTE, remaining: 0, resetMs };
+        throw new GatewayError('auth_rate_limited', { retryAfterMs: resetMs, window });
       }
       if (counts.has(group) || counts.size < MAX_ADDRESSES) counts.set(group, failures);
     },

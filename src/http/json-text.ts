@@ -33,6 +33,8 @@ function decodeUtf8(bytes: Uint8Array): string {
 }
 
 function parseText(text: string): unknown {
+  if (text.trim() === '')
+    throw new GatewayError('invalid_json', { message: 'The body is empty; send a JSON object.' });
   try {
     return JSON.parse(text);
   } catch (thrown) {

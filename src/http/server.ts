@@ -2,13 +2,14 @@
 // a look at the request line, an error body, headers, and a line in the access log.
 import { bearer } from '@elysiajs/bearer';
 import { Elysia, NotFoundError } from 'elysia';
-import { GatewayError, invalidField } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import type { Log, Runtime } from '../runtime/index.ts';
 import { createAllowedMethods } from './allowed-methods.ts';
 import type { AddressJudge } from './client-address.ts';
 import { errorResponse } from './error-body.ts';
 import { beginExchange, exchangeOf, type Exchange } from './exchange.ts';
+import { refuseOddRequest, withRoutableUrl } from './request-line.ts';
 import { unwrapThrown } from './route.ts';
 
 /** What the server needs of Bun's: absent when a test calls the app without a socket. */
@@ -19,9 +20,6 @@ export type SocketServer = {
 
 export type Handle = (request: Request, server?: SocketServer) => Promise<Response>;
 
-/** Longer request lines are no request of ours. */
-const MAX_URL_LENGTH = 8192;
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 /** On top of what a request waits for itself. */
 const WAIT_MARGIN_SECONDS = 10;
 
@@ -30,7 +28,7 @@ const WAIT_MARGIN_SECONDS = 10;
  * Faces are mounted on it with `use`.
  */
 export function createRootApp({ log }: { log: Log }) {
-  return new Elysia({ normalize: false })
+  return new Elysia({ normalize: false, strictPath: true })
     .onError(({ error, request }) => {
       const exchange = exchangeOf(request);
       return errorResponse(toRefusal(error, exchange, log), exchange);
@@ -51,15 +49,16 @@ export function createHandle(
   const { clock, random, log } = parts.runtime;
   const allowedMethods = createAllowedMethods(app.routes);
 
-  return async (request, server) => {
+  return async (received, server) => {
+    const request = withRoutableUrl(received);
     const exchange = beginExchange(request, {
       requestId: makeId('request', { now: clock.now(), random }),
       startedMs: clock.elapsedMs(),
       address: parts.judgeAddress(
-        server?.requestIP(request)?.address ?? '',
+        server?.requestIP(received)?.address ?? '',
         request.headers.get('x-forwarded-for'),
       ),
-      keepOpen: (seconds) => server?.timeout(request, seconds + WAIT_MARGIN_SECONDS),
+      keepOpen: (seconds) => server?.timeout(received, seconds + WAIT_MARGIN_SECONDS),
     });
     const response = await respond(request, exchange);
     decorate(response.headers, exchange);
@@ -83,6 +82,8 @@ export function createHandle(
 
   function decorate(headers: Headers, { requestId, rate }: Exchange): void {
     headers.set('x-request-id', requestId);
+    headers.set('x-content-type-options', 'nosniff');
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
     if (rate === null) return;
     const resetSeconds = Math.ceil(rate.resetMs / 1000);
     const [limit, remaining] = [String(rate.limit), String(rate.remaining)];
@@ -116,10 +117,12 @@ export function createHandle(
 }
 
 /** What a request is answered with when this was thrown. */
-function toRefusal(thrown: unknown, { requestId }: Exchange, log: Log): GatewayError {
+function toRefusal(thrown: unknown, exchange: Exchange, log: Log): GatewayError {
+  const { requestId } = exchange;
   const error = unwrapThrown(thrown);
   if (error instanceof NotFoundError) return new GatewayError('route_not_found');
   if (error instanceof GatewayError) {
+    exchange.rate = error.window ?? exchange.rate;
     if (error.cause !== undefined && error.code === 'service_unavailable') {
       log.error({ err: error.cause, requestId }, 'the gateway could not serve a request');
     }
@@ -127,13 +130,4 @@ function toRefusal(thrown: unknown, { requestId }: Exchange, log: Log): GatewayE
   }
   log.error({ err: error, requestId }, 'a request failed');
   return new GatewayError('internal_error');
-}
-
-/** Bun joins repeated headers by a comma and lets any method through; nobody honest sends either. */
-function refuseOddRequest(request: Request): void {
-  if (!METHODS.has(request.method)) throw new GatewayError('method_not_allowed', { allow: [...METHODS] });
-  if (request.url.length > MAX_URL_LENGTH) throw invalidField('url', 'is too long');
-  for (const name of ['host', 'authorization', 'content-type', 'content-length']) {
-    if (request.headers.get(name)?.includes(',') === true) throw invalidField(name, 'was sent twice');
-  }
 }

@@ -1,7 +1,7 @@
 // From a schema's complaints to the fields of an error, in sentences that help: what is allowed, and for an unknown
 // field the one that was probably meant.
 import * as v from 'valibot';
-import { GatewayError, type FieldFault } from '../errors.ts';
+import { faultyFields, invalidField, type FieldFault, type GatewayError } from '../errors.ts';
 
 /** Past this many, further faults of one body are left out. */
 const MAX_FAULTS = 20;
@@ -20,23 +20,44 @@ export function validationError(
   schema: v.GenericSchema,
   issues: readonly v.BaseIssue<unknown>[],
 ): GatewayError {
-  const fields = issues.flatMap((issue) => faultsOf(schema, issue)).slice(0, MAX_FAULTS);
-  const first = fields[0] ?? { path: '', message: 'is not valid' };
-  const subject = first.path === '' ? 'The request' : first.path;
-  return new GatewayError('invalid_input', { message: `${subject} ${first.message}`, fields });
+  const faults = new Map<string, FieldFault>();
+  for (const issue of issues) {
+    // One fault a field: whoever puts the first one right has as a rule put them all right.
+    for (const fault of faultsOf(schema, issue)) if (!faults.has(fault.path)) faults.set(fault.path, fault);
+  }
+  return faultyFields('invalid_input', [...faults.values()].slice(0, MAX_FAULTS));
 }
 
-function faultsOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): FieldFault[] {
+/**
+ * Refuses a list where an object belongs, which valibot takes for one: then it stands in the body as it was sent, and
+ * an object in what validation made of it. @throws GatewayError `invalid_input`
+ */
+export function refuseListsForObjects(sent: unknown, validated: unknown, path = ''): void {
+  if (typeof sent !== 'object' || sent === null || typeof validated !== 'object' || validated === null)
+    return;
+  if (Array.isArray(sent) && !Array.isArray(validated)) throw invalidField(path, 'must be an object');
+  for (const [name, member] of Object.entries(sent)) {
+    const below = (validated as Record<string, unknown>)[name];
+    refuseListsForObjects(member, below, path === '' ? name : `${path}.${name}`);
+  }
+}
+
+/** `above` is the path to the union that the issue is from; paths inside of one begin there. */
+function faultsOf(
+  schema: v.GenericSchema,
+  issue: v.BaseIssue<unknown>,
+  above: readonly unknown[] = [],
+): FieldFault[] {
   // Of a union, the branch of the right kind has something to say about the fields below.
   const below =
     issue.type === 'union' ? (issue.issues ?? []).filter((inner) => inner.path !== undefined) : [];
-  if (below.length > 0) return below.flatMap((inner) => faultsOf(schema, inner));
-  return [{ path: v.getDotPath(issue) ?? '', message: sentenceOf(schema, issue) }];
+  const keys = [...above, ...(issue.path ?? []).map((item) => item.key)];
+  if (below.length > 0) return below.flatMap((inner) => faultsOf(schema, inner, keys));
+  return [{ path: keys.join('.'), message: sentenceOf(schema, issue, keys) }];
 }
 
-function sentenceOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
+function sentenceOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>, keys: readonly unknown[]): string {
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const keys = (issue.path ?? []).map((item) => item.key);
     const parent = keys
       .slice(0, -1)
       .reduce<Schemas>((schemas, key) => schemas.flatMap((at) => childOf(at, key)), [schema]);
@@ -45,9 +66,22 @@ function sentenceOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): strin
   }
   if (issue.kind === 'schema' && issue.received === 'undefined') return 'is required';
   // A sentence of our own begins in lower case; valibot's begin with "Invalid".
-  if (issue.kind !== 'schema' || /^[a-z]/.test(issue.message)) return issue.message;
-  return `must be ${expectation(issue.expected ?? '')}`;
+  if (/^[a-z]/.test(issue.message)) return issue.message;
+  const bound = issue.kind === 'schema' ? undefined : BOUNDS[issue.type];
+  return bound === undefined
+    ? `must be ${expectation(issue.expected ?? 'something else')}`
+    : bound(String(issue.requirement));
 }
+
+/** For checks that say nothing of their own. */
+const BOUNDS: Readonly<Record<string, (requirement: string) => string>> = {
+  integer: () => 'must be a whole number',
+  min_value: (least) => `must be at least ${least}`,
+  gt_value: (below) => `must be more than ${below}`,
+  max_value: (most) => `must be at most ${most}`,
+  min_length: (least) => `must have a length of at least ${least}`,
+  max_length: (most) => `must have a length of at most ${most}`,
+};
 
 /** `("a" | "b")` as "a or b", `(string | Object)` as "a string or an object". */
 function expectation(expected: string): string {
@@ -86,11 +120,16 @@ function childOf(schema: unknown, key: unknown): Schemas {
   return 'item' in schema ? [schema.item] : [];
 }
 
-/** The candidate within two edits of a name, or the one that differs in spelling only (`motion_has_audio`). */
+/**
+ * The candidate that differs in spelling only (`motion_has_audio`), that holds the name (`hasAudio`), or that is within
+ * two edits of it.
+ */
 export function nearest(name: string, candidates: readonly string[]): string | null {
   const plain = (text: string) => text.replaceAll(/[_-]/g, '').toLowerCase();
   const same = candidates.find((candidate) => plain(candidate) === plain(name));
   if (same !== undefined) return same;
+  const longer = candidates.find((candidate) => name.length >= 4 && plain(candidate).includes(plain(name)));
+  if (longer !== undefined) return longer;
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(plain(name), plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance);

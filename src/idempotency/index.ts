@@ -63,7 +63,9 @@ export function parseIdempotencyKey(header: string): string {
   const trimmed = header.trim();
   const key = /^"[^"]*"$/.test(trimmed) ? trimmed.slice(1, -1) : trimmed;
   // A comma would also be how two headers look after HTTP joined them.
-  if (!/^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}$/.test(key))
-    throw new GatewayError('invalid_idempotency_key');
+  if (!/^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,255}$/.test(key)) {
+    const fields = [{ path: 'Idempotency-Key', message: 'is not 1 to 255 of the allowed characters' }];
+    throw new GatewayError('invalid_idempotency_key', { fields });
+  }
   return key;
 }

@@ -34,6 +34,8 @@ export type Limits = {
   forgetIdle(): void;
 };
 
+/** So many acceptances are read back at least, in case the limit is raised within the minute. */
+const MIN_REBUILT = 1000;
 /** How soon after a refusal for too many open jobs it makes sense to ask again; nobody can know when one ends. */
 const CONCURRENCY_RETRY_MS = 5000;
 
@@ -45,10 +47,14 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
     const known = generations.get(customerId);
     if (known !== undefined) return known;
     const [now, nowMs] = [clock.now(), clock.elapsedMs()];
-    const rows = await listRecentAcceptances(on, { customerId, since: now - WINDOW_MS, limit: limit + 1 });
+    const rows = await listRecentAcceptances(on, {
+      customerId,
+      since: now - WINDOW_MS,
+      limit: Math.max(limit, MIN_REBUILT),
+    });
     // Another request may have made the window while this one was reading.
-    const window =
-      generations.get(customerId) ?? createSlidingWindow(rows.map((row) => row.createdAt - now + nowMs));
+    const admitted = rows.map((row) => row.createdAt - now + nowMs).toReversed();
+    const window = generations.get(customerId) ?? createSlidingWindow(admitted);
     generations.set(customerId, window);
     return window;
   }
@@ -103,5 +109,6 @@ function rateLimited(bucket: 'requests' | 'generations', state: WindowState): Ga
       retry_after_seconds: Math.max(1, Math.ceil(state.resetMs / 1000)),
     },
     retryAfterMs: state.resetMs,
+    window: state,
   });
 }

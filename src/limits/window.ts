@@ -1,16 +1,12 @@
 // A sliding window of 60 seconds with an exact log of what it admitted: in no 60 seconds more than the limit, and
 // nothing refused below it. Pure; time comes in as monotonic milliseconds.
+import type { RateWindow } from '../errors.ts';
 import { MINUTE_MS } from '../runtime/clock.ts';
 
 export const WINDOW_MS = MINUTE_MS;
 
-export type WindowState = {
-  limit: number;
-  /** What could still be admitted now. */
-  remaining: number;
-  /** Until the oldest admission leaves the window: when full, until one more would be admitted. */
-  resetMs: number;
-};
+/** `resetMs` is until the oldest admission leaves the window: when full, until one more would be admitted. */
+export type WindowState = RateWindow;
 
 export type SlidingWindow = {
   /** Admits and counts, or refuses and counts nothing. */

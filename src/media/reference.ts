@@ -1,6 +1,6 @@
 // The reference image of a request: which one source it names, and whether the bytes are an image that every provider
 // takes. It never fetches, never decodes pixels, and asks nobody: a URL is only judged here and downloaded later.
-import { GatewayError, type ErrorCode } from '../errors.ts';
+import { faultyFields, type ErrorCode, type GatewayError } from '../errors.ts';
 import { judgePublicUrl } from '../runtime/public-url.ts';
 import type { ReferenceStrength } from '../words.ts';
 import { readImageHeader, type ImageHeader } from './image-header.ts';
@@ -167,5 +167,5 @@ function tooManyBytes(path: string): GatewayError {
 }
 
 function refusal(code: ErrorCode, path: string, message: string): GatewayError {
-  return new GatewayError(code, { message: `${path}: ${message}`, fields: [{ path, message }] });
+  return faultyFields(code, [{ path, message }]);
 }

@@ -27,7 +27,7 @@ type Refusal = { code: ErrorCode; paths: string[] | undefined };
 export function refusalOf(act: () => unknown): Refusal | { answered: unknown } {
   const outcome = outcomeOf(act);
   if (!(outcome instanceof GatewayError)) return { answered: outcome };
-  expect(outcome.message).toStartWith(`${outcome.fields?.[0]?.path}: `);
+  expect(outcome.message).toStartWith(`${outcome.fields?.[0]?.path} `);
   expect(outcome.message.length).toBeLessThan(200);
   return { code: outcome.code, paths: outcome.fields?.map((field) => field.path) };
 }

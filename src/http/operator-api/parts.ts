@@ -53,7 +53,7 @@ export async function change<Result>(
           key,
           fingerprint: fingerprintOf({
             method: request.method,
-            route: new URL(request.url).pathname,
+            route: routeOf(request),
             body: exchange.rawBody ?? null,
           }),
           answer: async (result: Result, tx: Tx): Promise<StoredAnswer> => {
@@ -68,6 +68,12 @@ export async function change<Result>(
   }
   const { status = 200, body } = await render(performed.result, db.read);
   return jsonResponse(JSON.stringify(body), status);
+}
+
+/** With the query: `?purge=true` makes another request of it. */
+function routeOf({ url }: Request): string {
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }
 
 function jsonResponse(body: string, status: number, headers: Record<string, string> = {}): Response {

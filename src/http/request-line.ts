@@ -1,0 +1,44 @@
+// A look at the request line and at the headers that name whom a request is for and from, before anybody acts on
+// them: what two readers could understand differently is refused.
+import { invalidField } from '../errors.ts';
+
+/** Longer request lines are no request of ours. */
+const MAX_URL_LENGTH = 8192;
+/** Where the router begins to look for the path: behind the shortest host that it expects. */
+const ROUTER_SKIPS = 11;
+/** Headers of which there must be one; Bun joins repeated ones by a comma. */
+const SINGLE_HEADERS = ['host', 'authorization', 'x-api-key', 'content-type', 'content-length'];
+/** A name or an address, with or without a port. Empty as from the probes that have none to send. */
+const HOST = /^([\w.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+
+/**
+ * The request with a URL in which the router finds the path: behind a host of up to three characters, as in
+ * `http://gw/v1/usage`, it would find another one, and without a usable host the URL is a path alone.
+ */
+export function withRoutableUrl(request: Request): Request {
+  const { url } = request;
+  const pathAt = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
+  if (pathAt >= ROUTER_SKIPS) return request;
+  return new Request(`http://gateway${pathAt === -1 ? '/' : url.slice(pathAt)}`, request);
+}
+
+/** @throws GatewayError `invalid_input`, naming the header or the parameter */
+export function refuseOddRequest({ url, headers }: Request): void {
+  if (url.length > MAX_URL_LENGTH) throw invalidField('url', `is longer than ${MAX_URL_LENGTH} characters`);
+  for (const name of SINGLE_HEADERS) {
+    if (headers.get(name)?.includes(',') === true) throw invalidField(name, 'was sent twice');
+  }
+  if (!HOST.test(headers.get('host') ?? '')) throw invalidField('host', 'is not the name of a host');
+  refuseRepeatedParameters(url);
+}
+
+/** The router makes a list of a parameter that stands in the query twice; others take the first, or the last. */
+function refuseRepeatedParameters(url: string): void {
+  const queryAt = url.indexOf('?');
+  if (queryAt === -1) return;
+  const names = new Set<string>();
+  for (const name of new URLSearchParams(url.slice(queryAt)).keys()) {
+    if (names.has(name)) throw invalidField(name, 'stands in the query twice');
+    names.add(name);
+  }
+}
