@@ -4,22 +4,28 @@ import * as v from 'valibot';
 const perMinute = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 const atOnce = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 
-const retentionHours = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8760));
+const retentionHours = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(1),
+  v.maxValue(8760),
+  v.description('How long outputs are kept, in hours.'),
+);
 
 const limitEntries = {
-  generationsPerMinute: perMinute,
-  requestsPerMinute: perMinute,
-  concurrentImages: atOnce,
-  concurrentVideos: atOnce,
+  generationsPerMinute: v.pipe(perMinute, v.description('Jobs accepted in any 60 seconds, over all keys.')),
+  requestsPerMinute: v.pipe(perMinute, v.description('Requests in any 60 seconds, over all keys.')),
+  concurrentImages: v.pipe(atOnce, v.description('Images in flight at once.')),
+  concurrentVideos: v.pipe(atOnce, v.description('Videos in flight at once.')),
 };
 
 export const limitsSchema = v.strictObject(limitEntries);
 /** What an operator may override for one customer. */
 export const limitOverridesSchema = v.strictObject({
-  generationsPerMinute: v.exactOptional(perMinute),
-  requestsPerMinute: v.exactOptional(perMinute),
-  concurrentImages: v.exactOptional(atOnce),
-  concurrentVideos: v.exactOptional(atOnce),
+  generationsPerMinute: v.exactOptional(limitEntries.generationsPerMinute),
+  requestsPerMinute: v.exactOptional(limitEntries.requestsPerMinute),
+  concurrentImages: v.exactOptional(limitEntries.concurrentImages),
+  concurrentVideos: v.exactOptional(limitEntries.concurrentVideos),
 });
 
 export const planSettingsSchema = v.strictObject({

@@ -4,22 +4,32 @@ import * as v from 'valibot';
 import { credits, type Credits } from '../credits.ts';
 
 const rateSchema = v.strictObject({
-  /** The rate applies when all of these equal the request's; the first that applies counts. */
   when: v.exactOptional(
-    v.strictObject({
-      quality: v.exactOptional(v.string()),
-      size: v.exactOptional(v.string()),
-      hasAudio: v.exactOptional(v.boolean()),
-    }),
+    v.pipe(
+      v.strictObject({
+        quality: v.exactOptional(v.string()),
+        size: v.exactOptional(v.string()),
+        hasAudio: v.exactOptional(v.boolean()),
+      }),
+      v.description("The rate applies when all of these equal the request's; the first that applies counts."),
+    ),
   ),
-  /** Credits for one unit; a fraction is allowed, the job's price is rounded up. */
-  credits: v.pipe(v.number(), v.finite(), v.gtValue(0), v.maxValue(1_000_000_000)),
+  credits: v.pipe(
+    v.number(),
+    v.finite(),
+    v.gtValue(0),
+    v.maxValue(1_000_000_000),
+    v.description("Credits for one unit; a fraction is allowed, the job's price is rounded up."),
+  ),
 });
 
-export const priceRuleSchema = v.strictObject({
-  per: v.picklist(['job', 'second']),
-  rates: v.pipe(v.array(rateSchema), v.minLength(1), v.maxLength(64)),
-});
+export const priceRuleSchema = v.pipe(
+  v.strictObject({
+    per: v.picklist(['job', 'second']),
+    rates: v.pipe(v.array(rateSchema), v.minLength(1), v.maxLength(64)),
+  }),
+  v.title('PriceRule'),
+);
 
 export type PriceRule = v.InferOutput<typeof priceRuleSchema>;
 

@@ -1,23 +1,44 @@
 // The one error body of every API: a superset that the clients of each dialect can read.
-import { ERROR_CATALOGUE, type ErrorCode, type FieldFault, type GatewayError } from '../errors.ts';
+import * as v from 'valibot';
+import { ERROR_CATALOGUE, ERROR_CODES, type ErrorCode, type GatewayError } from '../errors.ts';
+import { described, named } from './annotate.ts';
 import type { Exchange } from './exchange.ts';
 
-export type ErrorBody = {
-  ok: false;
-  status: 'error';
-  request_id: string;
-  requestId: string;
-  code: ErrorCode;
-  error: {
-    code: string;
-    type: ErrorCode;
-    message: string;
-    retryable: boolean;
-    param: string | null;
-    details?: Record<string, unknown>;
-    fields?: FieldFault[];
-  };
-};
+/** The word of the catalogue, wherever it stands in an answer. */
+export const errorTypeSchema = named('ErrorType', v.picklist(ERROR_CODES));
+
+const fieldFaultSchema = v.strictObject({
+  path: described('Dotted, such as `referenceImage.imageUrl`; empty for the whole body.', v.string()),
+  message: v.string(),
+});
+
+export const errorSchema = named(
+  'Error',
+  v.strictObject({
+    ok: v.literal(false),
+    status: v.literal('error'),
+    request_id: v.string(),
+    requestId: described('Names this request in the log of the gateway.', v.string()),
+    code: errorTypeSchema,
+    error: v.strictObject({
+      code: described('The number of the error.', v.pipe(v.string(), v.regex(/^BSE\d{4}$/))),
+      type: errorTypeSchema,
+      message: described('For people; it may change.', v.string()),
+      retryable: described(
+        'Nothing was started and nothing charged: the same request may be sent again.',
+        v.boolean(),
+      ),
+      param: described('The first field at fault.', v.nullable(v.string())),
+      details: described(
+        'Figures that help to act, such as `requiredCredits`.',
+        v.exactOptional(v.record(v.string(), v.unknown())),
+      ),
+      fields: described('Every field at fault.', v.exactOptional(v.array(fieldFaultSchema))),
+    }),
+  }),
+);
+
+export type ErrorBody = v.InferOutput<typeof errorSchema>;
 
 /** The status of a refusal: what the Generation API calls 422 is 400 in the Job API. */
 export function statusOf(code: ErrorCode, dialect: Exchange['dialect']): number {

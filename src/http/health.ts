@@ -3,15 +3,19 @@
 import { Elysia } from 'elysia';
 import * as v from 'valibot';
 import type { Health } from '../health.ts';
+import { named } from './annotate.ts';
 import type { RouteMaker } from './route.ts';
 
 const TAG = 'Health';
-const up = v.strictObject({ ok: v.literal(true), status: v.literal('up') });
-const readiness = v.strictObject({
-  ok: v.boolean(),
-  status: v.picklist(['ready', 'not_ready']),
-  checks: v.array(v.strictObject({ name: v.string(), ok: v.boolean() })),
-});
+const up = named('Up', v.strictObject({ ok: v.literal(true), status: v.literal('up') }));
+const readiness = named(
+  'Readiness',
+  v.strictObject({
+    ok: v.boolean(),
+    status: v.picklist(['ready', 'not_ready']),
+    checks: v.array(v.strictObject({ name: v.string(), ok: v.boolean() })),
+  }),
+);
 
 export function createHealthRoutes({ health, route }: { health: Health; route: RouteMaker }) {
   const alive = (operationId: string, summary: string) => ({

@@ -3,18 +3,23 @@ import { Elysia } from 'elysia';
 import * as v from 'valibot';
 import type { Ledger } from '../ledger/index.ts';
 import type { Db } from '../store/db.ts';
+import { MODES } from '../words.ts';
+import { described, named } from './annotate.ts';
 import { principalOf } from './exchange.ts';
 import type { RouteMaker } from './route.ts';
 
 const credits = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-const usageSchema = v.strictObject({
-  ok: v.literal(true),
-  mode: v.picklist(['live', 'test']),
-  creditsBalance: credits,
-  creditsReserved: credits,
-  creditsAvailable: credits,
-});
+const usageSchema = named(
+  'Usage',
+  v.strictObject({
+    ok: v.literal(true),
+    mode: described('Whose wallet it is: that of live or of test keys.', v.picklist(MODES)),
+    creditsBalance: described('All credits of the wallet.', credits),
+    creditsReserved: described('Set aside for open jobs.', credits),
+    creditsAvailable: described('Left to spend: the balance without what is reserved.', credits),
+  }),
+);
 
 export function createUsageRoute({ db, ledger, route }: { db: Db; ledger: Ledger; route: RouteMaker }) {
   return new Elysia({ name: 'usage' }).get(

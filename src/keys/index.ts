@@ -20,7 +20,7 @@ import {
 } from './queries.ts';
 import { DEFAULT_PRESET, PRESETS, type Preset, type Scope } from './scopes.ts';
 
-export { hashPresented, isUsable, statusOf, type ApiKey, type KeyStatus } from './key.ts';
+export { hashPresented, isUsable, KEY_STATUSES, statusOf, type ApiKey, type KeyStatus } from './key.ts';
 export { PRESET_NAMES, PRESETS, SCOPES, type Preset, type Scope } from './scopes.ts';
 
 export const MAX_KEYS_A_CUSTOMER = 20;

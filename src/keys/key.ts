@@ -6,7 +6,8 @@ import type { Random } from '../runtime/random.ts';
 import { MODES, type Mode } from '../words.ts';
 import { PRESET_NAMES, SCOPES, type Preset, type Scope } from './scopes.ts';
 
-export type KeyStatus = 'active' | 'rotated' | 'expired' | 'revoked';
+export const KEY_STATUSES = ['active', 'rotated', 'expired', 'revoked'] as const;
+export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 export type ApiKey = {
   id: string;

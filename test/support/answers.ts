@@ -3,7 +3,9 @@
 import { expect } from 'bun:test';
 import * as v from 'valibot';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.ts';
+import { errorSchema } from '../../src/http/error-body.ts';
 import type { DeclaredRoute } from '../../src/http/index.ts';
+import { refusalsOf } from '../../src/http/refusals.ts';
 
 export type Answer = {
   status: number;
@@ -14,23 +16,6 @@ export type Answer = {
   /** The type of the error; null for a success. */
   code: ErrorCode | null;
 };
-
-/** What any route can refuse with, besides what it declares itself. */
-const COMMON: readonly ErrorCode[] = [
-  'authentication_required',
-  'authentication_failed',
-  'auth_rate_limited',
-  'insufficient_permissions',
-  'rate_limit_exceeded',
-  'invalid_input',
-  'invalid_json',
-  'invalid_idempotency_key',
-  'idempotency_key_required',
-  'unsupported_media_type',
-  'payload_too_large',
-  'method_not_allowed',
-  'service_unavailable',
-];
 
 type Exchange = { method: string; path: string; response: Response };
 
@@ -52,23 +37,29 @@ export async function checkAnswer(routes: readonly DeclaredRoute[], exchange: Ex
 function checkError({ status, headers, json }: Answer, code: ErrorCode): void {
   const entry = ERROR_CATALOGUE[code];
   expect(entry).toBeDefined();
+  expect(faultsOf(errorSchema, json)).toEqual([]);
   expect([entry.status, entry.status === 422 ? 400 : entry.status]).toContain(status);
   expect(json['requestId']).toBe(headers.get('x-request-id'));
   expect(json['error']).toMatchObject({ code: entry.bse, type: code, retryable: entry.retryable });
   if (status === 429 || status === 503) expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
 }
 
-function checkDeclared({ declaration, method, path }: DeclaredRoute, answer: Answer): void {
-  const { status, code, json } = answer;
+function checkDeclared(route: DeclaredRoute, { status, code, json }: Answer): void {
+  const { declaration, method, path } = route;
   if (code !== null) {
-    expect([...declaration.errors, ...COMMON], `${method} ${path} declares its errors`).toContain(code);
+    expect(refusalsOf(route), `${method} ${path} declares its errors`).toContain(code);
     return;
   }
   const declared = declaration.answers[status];
   expect(declared, `${method} ${path} declares the status ${status}`).toBeDefined();
   if (declared?.schema === undefined) return;
-  const result = v.safeParse(declared.schema, json);
-  expect(result.issues?.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`) ?? []).toEqual([]);
+  expect(faultsOf(declared.schema, json)).toEqual([]);
+}
+
+/** What a schema says against a value; empty when it fits. */
+export function faultsOf(schema: v.GenericSchema, value: unknown): string[] {
+  const { issues = [] } = v.safeParse(schema, value);
+  return issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`);
 }
 
 function matches(pattern: string, path: string): boolean {

@@ -8,13 +8,12 @@ import { parseReference } from '../../media/index.ts';
 import { MAX_IMAGE_BODY_BYTES } from '../body.ts';
 import { exchangeOf, principalOf } from '../exchange.ts';
 import { preferredWaitSeconds } from '../query.ts';
+import { acceptedSchema, endedSchema } from './answers.ts';
 import { acceptedExample, endedExample, imageRequestExample, videoRequestExample } from './examples.ts';
 import { fixedModels, TAG, type JobApiParts } from './parts.ts';
 import { renderAccepted, renderJobError, statusOf } from './render.ts';
 import { resultOf } from './results.ts';
 import {
-  acceptedSchema,
-  endedSchema,
   imageRequestSchema,
   noQuerySchema,
   videoRequestSchema,
@@ -36,6 +35,8 @@ const ERRORS: ErrorCode[] = [
   'file_too_large',
   'service_unavailable',
 ];
+
+const WAIT_HEADERS = { 'Preference-Applied': 'The wait that was granted, such as `wait=30`.' };
 
 export function generateRoutes(parts: JobApiParts) {
   const { route, catalog } = parts;
@@ -75,13 +76,22 @@ function declaration(type: 'image' | 'video') {
     access: { kind: 'customer', scope: 'generation:write', dialect: 'job' },
     idempotencyKey: 'required',
     maxBodyBytes: MAX_IMAGE_BODY_BYTES,
+    requestHeaders: {
+      Prefer: { description: 'Waits up to N seconds for the end of the job.', example: 'wait=30' },
+    },
     requestExample: type === 'image' ? imageRequestExample : videoRequestExample,
     answers: {
-      202: { description: 'The job was accepted.', schema: acceptedSchema, example: acceptedExample(type) },
+      202: {
+        description: 'The job was accepted; it is not done yet.',
+        schema: acceptedSchema,
+        example: acceptedExample(type),
+        headers: WAIT_HEADERS,
+      },
       200: {
         description: 'The job ended while the request waited (`Prefer: wait`).',
         schema: endedSchema,
         example: endedExample(type),
+        headers: WAIT_HEADERS,
       },
     },
     errors: ERRORS,

@@ -1,6 +1,5 @@
 // Reading jobs and their results, listing them, and canceling.
 import { Elysia } from 'elysia';
-import * as v from 'valibot';
 import { GatewayError } from '../../errors.ts';
 import { isId } from '../../ids.ts';
 import { isEnded, type Job } from '../../jobs/index.ts';
@@ -8,18 +7,11 @@ import { exchangeOf, principalOf } from '../exchange.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { canceledJobExample, imageResultExample, jobExample, listExample } from './examples.ts';
+import { jobListSchema, jobSchema, pendingResultSchema, resultSchema } from './answers.ts';
 import { TAG, type JobApiParts } from './parts.ts';
 import { renderJob, statesOf } from './render.ts';
 import { resultOf } from './results.ts';
-import {
-  jobListSchema,
-  jobSchema,
-  listQuerySchema,
-  noQuerySchema,
-  pendingResultSchema,
-  readQuerySchema,
-  resultSchema,
-} from './schemas.ts';
+import { jobParams, listQuerySchema, noQuerySchema, readQuerySchema } from './schemas.ts';
 
 const READ_ACCESS = { kind: 'customer', scope: 'generation:read', dialect: 'job' } as const;
 const CANCEL_ACCESS = { kind: 'customer', scope: 'generation:delete', dialect: 'job' } as const;
@@ -27,8 +19,6 @@ const WAIT_NOTE =
   'With `?wait=N` the answer comes when the job ends, after N seconds (60 at most) if it does not.';
 /** What to wait before asking for a result again, in seconds. */
 const RESULT_RETRY_SECONDS = 2;
-
-const jobParams = v.strictObject({ jobId: v.string() });
 
 const LIST: RouteDeclaration = {
   operationId: 'listJobs',

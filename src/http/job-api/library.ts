@@ -2,10 +2,11 @@
 import { Elysia } from 'elysia';
 import { assert } from '../../errors.ts';
 import { pixelsOf } from './generate.ts';
+import { estimateSchema, modelListSchema } from './answers.ts';
 import { estimateExample, modelListExample } from './examples.ts';
 import { fixedModels, TAG, type JobApiParts } from './parts.ts';
 import { renderModel } from './render.ts';
-import { estimateRequestSchema, estimateSchema, modelListSchema, noQuerySchema } from './schemas.ts';
+import { estimateRequestSchema, noQuerySchema } from './schemas.ts';
 
 const READ = { kind: 'customer', scope: 'library:read', dialect: 'job' } as const;
 

@@ -1,8 +1,8 @@
-// What the Job API takes and answers, field by field. The same schemas validate requests, describe them in the
-// reference, and are held against real answers by the tests.
+// What the Job API takes, field by field. The same schemas validate requests and describe them in the reference.
 import * as v from 'valibot';
 import type { Model } from '../../catalog/index.ts';
-import { REFERENCE_STRENGTHS } from '../../words.ts';
+import { JOB_TYPES, REFERENCE_STRENGTHS } from '../../words.ts';
+import { described, named } from '../annotate.ts';
 import { instantText, pageQuery, waitQuery } from '../query.ts';
 
 /** 14 MiB of base64 is what fits into a body. */
@@ -20,7 +20,7 @@ export function promptSchema(model: Model) {
       (text) => text.length <= model.promptMaxLength || Array.from(text).length <= model.promptMaxLength,
       message,
     ),
-    v.metadata({ maxLength: model.promptMaxLength }),
+    v.metadata({ maxLength: model.promptMaxLength, description: 'What the picture or film shows.' }),
   );
 }
 
@@ -30,40 +30,72 @@ const referenceText = v.pipe(
   v.maxLength(MAX_REFERENCE_TEXT, 'is too long'),
 );
 
-export const referenceSchema = v.union([
-  referenceText,
-  v.strictObject({
-    imageUrl: v.exactOptional(referenceText),
-    imageBase64: v.exactOptional(referenceText),
-    mimeType: v.exactOptional(v.pipe(v.string(), v.maxLength(100))),
-    strength: v.exactOptional(v.picklist(REFERENCE_STRENGTHS)),
-  }),
-]);
+export const referenceSchema = named(
+  'ReferenceImage',
+  v.union([
+    described('The same as an object with `imageUrl` alone.', referenceText),
+    v.strictObject({
+      imageUrl: described(
+        'A public `https` address or a data URL of a PNG, JPEG or WebP image of at most 10 MiB.',
+        v.exactOptional(referenceText),
+      ),
+      imageBase64: described(
+        'The bytes of the image in base64, instead of `imageUrl`.',
+        v.exactOptional(referenceText),
+      ),
+      mimeType: described(
+        'The type of the bytes in `imageBase64`; it must be the true one.',
+        v.exactOptional(v.pipe(v.string(), v.maxLength(100))),
+      ),
+      strength: described(
+        'How closely the output follows the image; `MID` when it is absent.',
+        v.exactOptional(v.picklist(REFERENCE_STRENGTHS)),
+      ),
+    }),
+  ]),
+);
 
-export const metadataSchema = v.pipe(
-  v.record(
-    v.pipe(
-      v.string(),
-      v.maxLength(METADATA.maxNameLength, `must have names of at most ${METADATA.maxNameLength} characters`),
+export const metadataSchema = named(
+  'Metadata',
+  v.pipe(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.maxLength(
+          METADATA.maxNameLength,
+          `must have names of at most ${METADATA.maxNameLength} characters`,
+        ),
+      ),
+      v.pipe(
+        v.string(),
+        v.maxLength(METADATA.maxValueLength, `must have at most ${METADATA.maxValueLength} characters`),
+      ),
     ),
-    v.pipe(
-      v.string(),
-      v.maxLength(METADATA.maxValueLength, `must have at most ${METADATA.maxValueLength} characters`),
+    v.maxEntries(METADATA.maxPairs, `must have at most ${METADATA.maxPairs} pairs`),
+    v.description(
+      'Labels of your own. They come back with the job and are no part of the idempotency check.',
     ),
   ),
-  v.maxEntries(METADATA.maxPairs, `must have at most ${METADATA.maxPairs} pairs`),
 );
 
 /** The fields that depend on the model. */
 function modelEntries(model: Model) {
   const sizes = Object.keys(model.sizes);
-  return { size: v.optional(v.picklist(sizes), model.defaultSize) };
+  return {
+    size: described(
+      'Ratio and tier of the output; `GET /v1/models` gives the pixels.',
+      v.optional(v.picklist(sizes), model.defaultSize),
+    ),
+  };
 }
 
 function imageEntries(model: Model) {
   return {
     ...modelEntries(model),
-    quality: v.optional(v.picklist(model.qualities ?? []), model.defaultQuality ?? ''),
+    quality: described(
+      'A higher quality costs more.',
+      v.optional(v.picklist(model.qualities ?? []), model.defaultQuality ?? ''),
+    ),
   };
 }
 
@@ -72,18 +104,24 @@ function videoEntries(model: Model) {
   const message = `must be a whole number of seconds from ${min} to ${max}`;
   return {
     ...modelEntries(model),
-    duration: v.optional(
-      v.pipe(v.number(), v.integer(message), v.minValue(min, message), v.maxValue(max, message)),
-      standard,
+    duration: described(
+      'Seconds.',
+      v.optional(
+        v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message)),
+        standard,
+      ),
     ),
-    motionHasAudio: v.optional(v.boolean(), true),
-    seed: v.exactOptional(seedSchema),
+    motionHasAudio: described('Whether the video has sound.', v.optional(v.boolean(), true)),
+    seed: described(
+      'The same seed and request give a similar output; -1 is a random seed.',
+      v.exactOptional(seedSchema),
+    ),
   };
 }
 
 const SEED_MESSAGE = 'must be a whole number from -1 to 4294967295';
 const seedSchema = v.pipe(
-  v.number(),
+  v.number(SEED_MESSAGE),
   v.integer(SEED_MESSAGE),
   v.minValue(-1, SEED_MESSAGE),
   v.maxValue(4_294_967_295, SEED_MESSAGE),
@@ -95,11 +133,17 @@ const commonEntries = {
 };
 
 export function imageRequestSchema(model: Model) {
-  return v.strictObject({ prompt: promptSchema(model), ...imageEntries(model), ...commonEntries });
+  return named(
+    'ImageRequest',
+    v.strictObject({ prompt: promptSchema(model), ...imageEntries(model), ...commonEntries }),
+  );
 }
 
 export function videoRequestSchema(model: Model) {
-  return v.strictObject({ prompt: promptSchema(model), ...videoEntries(model), ...commonEntries });
+  return named(
+    'VideoRequest',
+    v.strictObject({ prompt: promptSchema(model), ...videoEntries(model), ...commonEntries }),
+  );
 }
 
 export type ImageRequest = v.InferOutput<ReturnType<typeof imageRequestSchema>>;
@@ -108,18 +152,24 @@ export type VideoRequest = v.InferOutput<ReturnType<typeof videoRequestSchema>>;
 /** An estimate takes the same fields and needs none of them but the type. */
 export function estimateRequestSchema(models: { image: Model; video: Model }) {
   return v.variant('type', [
-    v.strictObject({
-      type: v.literal('image'),
-      prompt: v.exactOptional(promptSchema(models.image)),
-      ...imageEntries(models.image),
-      ...commonEntries,
-    }),
-    v.strictObject({
-      type: v.literal('video'),
-      prompt: v.exactOptional(promptSchema(models.video)),
-      ...videoEntries(models.video),
-      ...commonEntries,
-    }),
+    named(
+      'ImageEstimate',
+      v.strictObject({
+        type: v.literal('image'),
+        prompt: v.exactOptional(promptSchema(models.image)),
+        ...imageEntries(models.image),
+        ...commonEntries,
+      }),
+    ),
+    named(
+      'VideoEstimate',
+      v.strictObject({
+        type: v.literal('video'),
+        prompt: v.exactOptional(promptSchema(models.video)),
+        ...videoEntries(models.video),
+        ...commonEntries,
+      }),
+    ),
   ]);
 }
 
@@ -127,140 +177,20 @@ export const JOB_STATUSES = ['processing', 'completed', 'failed', 'canceled'] as
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
 export const listQuerySchema = v.strictObject({
-  status: v.optional(v.picklist(JOB_STATUSES)),
-  type: v.optional(v.picklist(['image', 'video'])),
-  createdAfter: v.optional(instantText),
+  status: described('Only jobs in this status.', v.optional(v.picklist(JOB_STATUSES))),
+  type: described('Only jobs of this type.', v.optional(v.picklist(JOB_TYPES))),
+  createdAfter: described('Only jobs accepted after this instant.', v.optional(instantText)),
   ...pageQuery({ max: 100, standard: 20 }),
+});
+
+export const jobParams = v.strictObject({
+  jobId: v.pipe(
+    v.string(),
+    v.description('The `jobId` of the answer that accepted the job.'),
+    v.examples(['job_01m7xyqn02e3fa7ae8dqfy7sce']),
+  ),
 });
 
 export const readQuerySchema = v.strictObject(waitQuery);
 /** For routes without a query of their own. */
 export const noQuerySchema = v.strictObject({});
-
-const mode = v.picklist(['live', 'test']);
-const type = v.picklist(['image', 'video']);
-const credits = v.pipe(v.number(), v.integer(), v.minValue(0));
-const instant = v.pipe(v.string(), v.isoTimestamp());
-const nullableSize = v.nullable(v.number());
-
-export const acceptedSchema = v.strictObject({
-  ok: v.literal(true),
-  jobId: v.string(),
-  status: v.picklist(JOB_STATUSES),
-  type,
-  model: v.string(),
-  chargedCredits: credits,
-  idempotentReplay: v.boolean(),
-  mode,
-});
-
-const imageResultSchema = v.strictObject({
-  ok: v.literal(true),
-  jobId: v.string(),
-  status: v.literal('completed'),
-  type: v.literal('image'),
-  model: v.string(),
-  url: v.string(),
-  imageUrl: v.string(),
-  contentType: v.string(),
-  width: nullableSize,
-  height: nullableSize,
-  expiresAt: instant,
-});
-
-const videoResultSchema = v.strictObject({
-  ok: v.literal(true),
-  jobId: v.string(),
-  status: v.literal('completed'),
-  type: v.literal('video'),
-  model: v.string(),
-  url: v.string(),
-  videoUrl: v.string(),
-  previewUrl: v.nullable(v.string()),
-  contentType: v.string(),
-  width: nullableSize,
-  height: nullableSize,
-  duration: v.nullable(v.number()),
-  hasAudio: v.boolean(),
-  expiresAt: instant,
-});
-
-export const resultSchema = v.variant('type', [imageResultSchema, videoResultSchema]);
-
-export const pendingResultSchema = v.strictObject({
-  ok: v.literal(true),
-  jobId: v.string(),
-  status: v.literal('processing'),
-});
-
-const jobErrorSchema = v.strictObject({ code: v.string(), message: v.string() });
-
-/** A generate answer after `Prefer: wait`, when the job ended in time. */
-export const endedSchema = v.strictObject({
-  ...acceptedSchema.entries,
-  result: v.nullable(resultSchema),
-  error: v.nullable(jobErrorSchema),
-});
-
-const requestEchoSchema = v.strictObject({
-  prompt: v.string(),
-  size: v.string(),
-  quality: v.exactOptional(v.string()),
-  duration: v.exactOptional(v.number()),
-  motionHasAudio: v.exactOptional(v.boolean()),
-  seed: v.exactOptional(v.number()),
-  hasReferenceImage: v.boolean(),
-});
-
-const jobEntries = {
-  jobId: v.string(),
-  type,
-  model: v.string(),
-  mode,
-  status: v.picklist(JOB_STATUSES),
-  chargedCredits: credits,
-  refundedCredits: credits,
-  request: requestEchoSchema,
-  metadata: v.record(v.string(), v.string()),
-  error: v.nullable(jobErrorSchema),
-  createdAt: instant,
-  updatedAt: instant,
-  completedAt: v.nullable(instant),
-};
-
-export const jobSchema = v.strictObject({
-  ok: v.literal(true),
-  ...jobEntries,
-  queuePosition: v.exactOptional(v.number()),
-});
-
-export const jobListSchema = v.strictObject({
-  ok: v.literal(true),
-  jobs: v.array(v.strictObject(jobEntries)),
-  nextCursor: v.nullable(v.string()),
-});
-
-export const estimateSchema = v.strictObject({ ok: v.literal(true), credits });
-
-export const modelListSchema = v.strictObject({
-  ok: v.literal(true),
-  models: v.array(
-    v.strictObject({
-      id: v.string(),
-      name: v.string(),
-      type,
-      sizes: v.record(v.string(), v.strictObject({ width: v.number(), height: v.number() })),
-      qualities: v.nullable(v.array(v.string())),
-      durations: v.nullable(v.strictObject({ min: v.number(), max: v.number(), default: v.number() })),
-      pricing: v.strictObject({
-        per: v.picklist(['job', 'second']),
-        rates: v.array(
-          v.strictObject({
-            when: v.record(v.string(), v.union([v.string(), v.boolean()])),
-            credits: v.number(),
-          }),
-        ),
-      }),
-    }),
-  ),
-});

@@ -2,6 +2,7 @@
 import { Elysia } from 'elysia';
 import { invalidField } from '../../errors.ts';
 import { DAY_MS, isoInstant } from '../../runtime/clock.ts';
+import { auditPage, overviewAnswer, verificationAnswer } from './answers.ts';
 import { auditExample, listOf, overviewExample } from './examples.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { OPERATOR, type OperatorApiParts } from './parts.ts';
@@ -17,7 +18,13 @@ const LIST_AUDIT_EVENTS: RouteDeclaration = {
   description:
     'Every change by an operator, the newest first. Append-only; each event carries the hash of all before it.',
   access: OPERATOR,
-  answers: { 200: { description: 'A page of events.', example: listOf('events', auditExample) } },
+  answers: {
+    200: {
+      description: 'A page of events.',
+      schema: auditPage,
+      example: listOf('events', auditExample),
+    },
+  },
   errors: ['invalid_input'],
 };
 
@@ -30,6 +37,7 @@ const VERIFY_AUDIT: RouteDeclaration = {
   answers: {
     200: {
       description: 'What was checked, and what does not hold.',
+      schema: verificationAnswer,
       example: {
         ok: true,
         audit: { events: 12, fault: null },
@@ -47,7 +55,9 @@ const GET_OVERVIEW: RouteDeclaration = {
   description:
     'Jobs by state (open ones, and those accepted in the last 24 hours), credits, and the oldest job that waits.',
   access: OPERATOR,
-  answers: { 200: { description: 'The overview.', example: overviewExample } },
+  answers: {
+    200: { description: 'The overview.', schema: overviewAnswer, example: overviewExample },
+  },
   errors: [],
 };
 

@@ -1,22 +1,23 @@
 // Plans and prices. A new price is a new version and counts for new jobs only.
 import { Elysia } from 'elysia';
-import * as v from 'valibot';
+import { planAnswer, planList, priceList } from './answers.ts';
 import { planExample, priceExample } from './examples.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderPlan, renderPrice } from './render.ts';
-import { noQuery, planChangeRequestSchema, pricingChangeSchema } from './schemas.ts';
+import { noQuery, planChangeRequestSchema, planParams, pricingChangeSchema } from './schemas.ts';
 
 const PLANS = 'Plans';
 const PRICES = 'Prices';
-const planParams = v.strictObject({ planId: v.string() });
 
 const LIST_PLANS: RouteDeclaration = {
   operationId: 'listPlans',
   tag: PLANS,
   summary: 'List plans',
   access: OPERATOR,
-  answers: { 200: { description: 'All plans.', example: { ok: true, plans: [planExample] } } },
+  answers: {
+    200: { description: 'All plans.', schema: planList, example: { ok: true, plans: [planExample] } },
+  },
   errors: [],
 };
 
@@ -28,7 +29,9 @@ const CHANGE_PLAN: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { generationsPerMinute: 60 },
-  answers: { 200: { description: 'The plan.', example: { ok: true, plan: planExample } } },
+  answers: {
+    200: { description: 'The plan.', schema: planAnswer, example: { ok: true, plan: planExample } },
+  },
   errors: ['invalid_input', 'not_found', 'idempotency_key_conflict'],
 };
 
@@ -39,7 +42,11 @@ const LIST_PRICES: RouteDeclaration = {
   description: 'Version 0 is the price that ships.',
   access: OPERATOR,
   answers: {
-    200: { description: 'One price for each model.', example: { ok: true, prices: [priceExample] } },
+    200: {
+      description: 'One price for each model.',
+      schema: priceList,
+      example: { ok: true, prices: [priceExample] },
+    },
   },
   errors: [],
 };
@@ -56,7 +63,13 @@ const SET_PRICES: RouteDeclaration = {
   requestExample: {
     prices: [{ model: priceExample.model, rule: { per: 'job', rates: [{ credits: 25 }] } }],
   },
-  answers: { 200: { description: 'The new prices.', example: { ok: true, prices: [priceExample] } } },
+  answers: {
+    200: {
+      description: 'The new prices.',
+      schema: priceList,
+      example: { ok: true, prices: [priceExample] },
+    },
+  },
   errors: ['invalid_input', 'model_not_found', 'idempotency_key_conflict'],
 };
 

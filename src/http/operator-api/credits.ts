@@ -3,11 +3,11 @@ import { Elysia } from 'elysia';
 import { credits } from '../../credits.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
-import { customerParams } from './customers.ts';
+import { creditMoveAnswer, entryPage } from './answers.ts';
 import { balanceExample, entryExample } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderBalance, renderEntry } from './render.ts';
-import { creditMoveSchema, entryListQuery, noQuery } from './schemas.ts';
+import { creditMoveSchema, customerParams, entryListQuery, noQuery } from './schemas.ts';
 
 const TAG = 'Credits';
 const PATH = '/api/public/customers/:customerId/credits';
@@ -20,6 +20,7 @@ const LIST_ENTRIES: RouteDeclaration = {
   answers: {
     200: {
       description: 'The balance and a page of entries, the newest first.',
+      schema: entryPage,
       example: { ok: true, ...balanceExample, entries: [entryExample], nextCursor: null },
     },
   },
@@ -44,6 +45,7 @@ const MOVE_CREDITS: RouteDeclaration = {
   answers: {
     200: {
       description: 'The balance and the entry.',
+      schema: creditMoveAnswer,
       example: {
         ok: true,
         customerId: 'cus_01m7xyqn02e3fa7ae8dqfy7sce',

@@ -1,6 +1,5 @@
 // Customers: who they are, what they may, and what they have.
 import { Elysia } from 'elysia';
-import * as v from 'valibot';
 import { DEFAULT_PLAN } from '../../catalog/index.ts';
 import { credits } from '../../credits.ts';
 import type { Customer } from '../../customers/index.ts';
@@ -8,13 +7,25 @@ import { isUsable } from '../../keys/index.ts';
 import type { Connection } from '../../store/db.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
+import { customerAnswer, customerPage } from './answers.ts';
 import { customerExample, listOf } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderCustomer } from './render.ts';
-import { customerChangeSchema, customerListQuery, newCustomerSchema, noQuery } from './schemas.ts';
+import {
+  customerChangeSchema,
+  customerListQuery,
+  customerParams,
+  newCustomerSchema,
+  noQuery,
+} from './schemas.ts';
 
 const TAG = 'Customers';
-export const customerParams = v.strictObject({ customerId: v.string() });
+
+const CUSTOMER = {
+  description: 'The customer.',
+  schema: customerAnswer,
+  example: { ok: true, customer: customerExample },
+};
 
 const LIST_CUSTOMERS: RouteDeclaration = {
   operationId: 'listCustomers',
@@ -23,7 +34,11 @@ const LIST_CUSTOMERS: RouteDeclaration = {
   description: 'The newest first; `q` searches name, e-mail and external id.',
   access: OPERATOR,
   answers: {
-    200: { description: 'A page of customers.', example: listOf('customers', customerExample) },
+    200: {
+      description: 'A page of customers.',
+      schema: customerPage,
+      example: listOf('customers', customerExample),
+    },
   },
   errors: ['invalid_input'],
 };
@@ -42,9 +57,7 @@ const CREATE_CUSTOMER: RouteDeclaration = {
     plan: 'pro',
     initialCredits: 12_000,
   },
-  answers: {
-    201: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-  },
+  answers: { 201: CUSTOMER },
   errors: ['invalid_input', 'not_found', 'already_exists', 'idempotency_key_conflict'],
 };
 
@@ -53,9 +66,7 @@ const GET_CUSTOMER: RouteDeclaration = {
   tag: TAG,
   summary: 'Read a customer',
   access: OPERATOR,
-  answers: {
-    200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-  },
+  answers: { 200: CUSTOMER },
   errors: ['account_not_found'],
 };
 
@@ -68,9 +79,7 @@ const CHANGE_CUSTOMER: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { plan: 'scale', limits: { concurrentVideos: 40 } },
-  answers: {
-    200: { description: 'The customer.', example: { ok: true, customer: customerExample } },
-  },
+  answers: { 200: CUSTOMER },
   errors: ['invalid_input', 'account_not_found', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 

@@ -1,4 +1,4 @@
-// The examples of the operator API in the reference, and with them the shapes of its answers.
+// The examples of the operator API in the reference. A test holds each against its schema.
 const CUSTOMER_ID = 'cus_01m7xyqn02e3fa7ae8dqfy7sce';
 const JOB_ID = 'job_01m7xyqn02e3fa7ae8dqfy7sce';
 const KEY_ID = 'key_01m7xyqn02e3fa7ae8dqfy7sce';

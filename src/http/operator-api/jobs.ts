@@ -5,24 +5,33 @@ import { isEnded, type Job } from '../../jobs/index.ts';
 import { operatorOf } from '../exchange.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
-import { customerParams } from './customers.ts';
+import { jobAnswer, jobPage, jobStoryAnswer } from './answers.ts';
 import { jobDetailExample, jobExample, listOf } from './examples.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderAttempt, renderEntry, renderJob, renderJobEvent } from './render.ts';
-import { jobListQuery, noQuery, refundSchema, resolutionSchema } from './schemas.ts';
+import {
+  customerParams,
+  jobListQuery,
+  jobParams,
+  noQuery,
+  refundSchema,
+  resolutionSchema,
+} from './schemas.ts';
 
 const TAG = 'Jobs';
-const jobParams = v.strictObject({ jobId: v.string() });
-const jobAnswer = { 200: { description: 'The job.', example: { ok: true, job: jobExample } } };
+const JOB = { description: 'The job.', schema: jobAnswer, example: { ok: true, job: jobExample } };
+const JOBS = {
+  description: 'A page of jobs, the newest first.',
+  schema: jobPage,
+  example: listOf('jobs', jobExample),
+};
 
 const LIST_ALL_JOBS: RouteDeclaration = {
   operationId: 'listAllJobs',
   tag: TAG,
   summary: 'List jobs of all customers',
   access: OPERATOR,
-  answers: {
-    200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
-  },
+  answers: { 200: JOBS },
   errors: ['invalid_input'],
 };
 
@@ -31,9 +40,7 @@ const LIST_CUSTOMER_JOBS: RouteDeclaration = {
   tag: TAG,
   summary: "List a customer's jobs",
   access: OPERATOR,
-  answers: {
-    200: { description: 'A page of jobs, the newest first.', example: listOf('jobs', jobExample) },
-  },
+  answers: { 200: JOBS },
   errors: ['invalid_input', 'account_not_found'],
 };
 
@@ -43,7 +50,13 @@ const GET_ANY_JOB: RouteDeclaration = {
   summary: 'Read a job with its whole story',
   description: 'Every transition, every attempt at a provider, the ledger entries and links to the files.',
   access: OPERATOR,
-  answers: { 200: { description: 'The job.', example: { ok: true, job: jobDetailExample } } },
+  answers: {
+    200: {
+      description: 'The job.',
+      schema: jobStoryAnswer,
+      example: { ok: true, job: jobDetailExample },
+    },
+  },
   errors: ['generation_not_found'],
 };
 
@@ -52,7 +65,7 @@ const CANCEL_ANY_JOB: RouteDeclaration = {
   tag: TAG,
   summary: 'Cancel a job',
   access: OPERATOR,
-  answers: jobAnswer,
+  answers: { 200: JOB },
   errors: ['generation_not_found', 'generation_not_cancelable'],
 };
 
@@ -63,7 +76,7 @@ const REFUND_JOB: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { reason: 'unusable output' },
-  answers: jobAnswer,
+  answers: { 200: JOB },
   errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 
@@ -75,7 +88,7 @@ const RESOLVE_JOB: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { outcome: 'failed' },
-  answers: jobAnswer,
+  answers: { 200: JOB },
   errors: ['invalid_input', 'generation_not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 

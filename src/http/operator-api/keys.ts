@@ -1,17 +1,23 @@
 // A customer's API keys. A key is shown in the answer that makes it and never again, not even to a retry.
 import { Elysia } from 'elysia';
-import * as v from 'valibot';
 import type { MadeKey } from '../../keys/index.ts';
-import { customerParams } from './customers.ts';
+import { keyAnswer, keyList, madeKeyAnswer, rotatedKeyAnswer } from './answers.ts';
 import { keyExample, madeKeyExample } from './examples.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { change, OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderKey } from './render.ts';
-import { keyChangeSchema, keyDeleteQuery, newKeySchema, noQuery, rotationSchema } from './schemas.ts';
+import {
+  customerParams,
+  keyChangeSchema,
+  keyDeleteQuery,
+  keyParams,
+  newKeySchema,
+  noQuery,
+  rotationSchema,
+} from './schemas.ts';
 
 const TAG = 'API keys';
 const PATH = '/api/public/customers/:customerId/api-keys';
-const keyParams = v.strictObject({ customerId: v.string(), keyId: v.string() });
 const ONCE_NOTE =
   '`apiKey` is in this answer only; a retry with the same `Idempotency-Key` finds the key again with `apiKey: null`.';
 
@@ -23,6 +29,7 @@ const LIST_KEYS: RouteDeclaration = {
   answers: {
     200: {
       description: 'All keys, also those that stopped working.',
+      schema: keyList,
       example: { ok: true, keys: [keyExample] },
     },
   },
@@ -37,7 +44,7 @@ const CREATE_KEY: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { mode: 'live', name: 'backend', preset: 'generate_only' },
-  answers: { 201: { description: 'The key.', example: madeKeyExample } },
+  answers: { 201: { description: 'The key.', schema: madeKeyAnswer, example: madeKeyExample } },
   errors: ['invalid_input', 'account_not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 
@@ -48,7 +55,7 @@ const CHANGE_KEY: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { name: 'backend (old)' },
-  answers: { 200: { description: 'The key.', example: { ok: true, key: keyExample } } },
+  answers: { 200: { description: 'The key.', schema: keyAnswer, example: { ok: true, key: keyExample } } },
   errors: ['invalid_input', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 
@@ -63,6 +70,7 @@ const ROTATE_KEY: RouteDeclaration = {
   answers: {
     201: {
       description: 'The new key and the old one.',
+      schema: rotatedKeyAnswer,
       example: { ...madeKeyExample, previous: keyExample },
     },
   },
@@ -79,6 +87,7 @@ const REVOKE_KEY: RouteDeclaration = {
   answers: {
     200: {
       description: 'The key.',
+      schema: keyAnswer,
       example: { ok: true, key: { ...keyExample, status: 'revoked' } },
     },
   },

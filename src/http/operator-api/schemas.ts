@@ -1,9 +1,15 @@
-// What the operator API takes and answers.
+// What the operator API takes: bodies, queries and the parts of paths.
 import * as v from 'valibot';
-import { limitOverridesSchema, planChangeSchema, priceRuleSchema } from '../../catalog/index.ts';
+import {
+  DEFAULT_PLAN,
+  limitOverridesSchema,
+  planChangeSchema,
+  priceRuleSchema,
+} from '../../catalog/index.ts';
 import { GRACE_HOURS, PRESET_NAMES, SCOPES } from '../../keys/index.ts';
 import { JOB_TYPES, MODES } from '../../words.ts';
 import { CUSTOMER_STATUSES, ENTRY_KINDS, JOB_STATES } from '../../store/db.ts';
+import { described, named } from '../annotate.ts';
 import { createAddressSet, normalizeAddress } from '../client-address.ts';
 import { instantText, pageQuery } from '../query.ts';
 import { PAGE } from './parts.ts';
@@ -33,33 +39,48 @@ const metadata = v.pipe(
 const email = v.pipe(v.string(), v.maxLength(254), v.email('must be an e-mail address'));
 const amountMessage = `must be a whole number of credits up to ${MAX_AMOUNT}`;
 const amount = v.pipe(
-  v.number(),
+  v.number(amountMessage),
   v.integer(amountMessage),
   v.minValue(-MAX_AMOUNT, amountMessage),
   v.maxValue(MAX_AMOUNT, amountMessage),
 );
 const reason = ownText(500);
 
-export const newCustomerSchema = v.strictObject({
-  name: ownText(120),
-  email: v.exactOptional(v.nullable(email)),
-  externalId: v.exactOptional(v.nullable(ownText(200))),
-  plan: v.exactOptional(v.string()),
-  initialCredits: v.exactOptional(v.pipe(amount, v.minValue(0, 'must not be negative'))),
-  metadata: v.exactOptional(metadata),
-});
+const planName = v.exactOptional(described('One of `GET /api/plans`.', v.string()));
+
+export const newCustomerSchema = named(
+  'NewCustomer',
+  v.strictObject({
+    name: ownText(120),
+    email: v.exactOptional(v.nullable(email)),
+    externalId: described(
+      'The number of the customer in a system of yours; unique.',
+      v.exactOptional(v.nullable(ownText(200))),
+    ),
+    plan: described(`One of \`GET /api/plans\`; \`${DEFAULT_PLAN}\` when it is absent.`, planName),
+    initialCredits: described(
+      'What the live wallet starts with; 0 when it is absent.',
+      v.exactOptional(v.pipe(amount, v.minValue(0, 'must not be negative'))),
+    ),
+    metadata: v.exactOptional(metadata),
+  }),
+);
 
 export const customerChangeSchema = v.pipe(
   v.strictObject({
     name: v.exactOptional(ownText(120)),
     email: v.exactOptional(v.nullable(email)),
-    plan: v.exactOptional(v.string()),
+    plan: planName,
     status: v.exactOptional(v.picklist(CUSTOMER_STATUSES)),
     statusReason: v.exactOptional(v.nullable(reason)),
-    limits: v.exactOptional(v.nullable(limitOverridesSchema)),
-    metadata: v.exactOptional(metadata),
+    limits: described(
+      "Instead of the plan's; those not named are the plan's, and null gives all of them back.",
+      v.exactOptional(v.nullable(limitOverridesSchema)),
+    ),
+    metadata: described('Replaces all of it.', v.exactOptional(metadata)),
   }),
   v.check((change) => Object.keys(change).length > 0, 'has nothing to change'),
+  v.title('CustomerChange'),
 );
 
 const ipEntry = v.pipe(
@@ -75,63 +96,99 @@ function isAddressOrRange(entry: string): boolean {
   return normal !== null && rest.length <= 1 && createAddressSet([entry]).has(normal);
 }
 
-const expiry = v.nullable(instantText);
+const expiry = described('When the key stops working; null for never.', v.nullable(instantText));
 const scopes = v.pipe(
   v.array(v.picklist(SCOPES)),
   v.minLength(1, 'must name at least one scope'),
   v.maxLength(SCOPES.length),
 );
 
-export const newKeySchema = v.strictObject({
-  mode: v.picklist(MODES),
-  name: v.exactOptional(v.nullable(ownText(100))),
-  preset: v.exactOptional(v.picklist(PRESET_NAMES)),
-  scopes: v.exactOptional(scopes),
-  ipAllowlist: v.exactOptional(
-    v.nullable(
-      v.pipe(v.array(ipEntry), v.maxLength(MAX_IP_ENTRIES, `must have at most ${MAX_IP_ENTRIES} entries`)),
-    ),
+const grant = {
+  preset: described(
+    'A named set of scopes; not together with `scopes`.',
+    v.exactOptional(v.picklist(PRESET_NAMES)),
   ),
-  expiresAt: v.exactOptional(expiry),
-});
+  scopes: described('What the key may do; not together with `preset`.', v.exactOptional(scopes)),
+};
+
+export const newKeySchema = named(
+  'NewApiKey',
+  v.strictObject({
+    mode: described(
+      'A `test` key sees the same API, a wallet of its own and the sandbox.',
+      v.picklist(MODES),
+    ),
+    name: v.exactOptional(v.nullable(ownText(100))),
+    ...grant,
+    ipAllowlist: described(
+      'Addresses and CIDR ranges that may use the key; null admits all.',
+      v.exactOptional(
+        v.nullable(
+          v.pipe(
+            v.array(ipEntry),
+            v.maxLength(MAX_IP_ENTRIES, `must have at most ${MAX_IP_ENTRIES} entries`),
+          ),
+        ),
+      ),
+    ),
+    expiresAt: v.exactOptional(expiry),
+  }),
+);
 
 export const keyChangeSchema = v.pipe(
   v.strictObject({
     name: v.exactOptional(v.nullable(ownText(100))),
-    preset: v.exactOptional(v.picklist(PRESET_NAMES)),
-    scopes: v.exactOptional(scopes),
+    ...grant,
     expiresAt: v.exactOptional(expiry),
   }),
   v.check((change) => Object.keys(change).length > 0, 'has nothing to change'),
+  v.title('ApiKeyChange'),
 );
 
 const graceMessage = `must be a whole number of hours from ${GRACE_HOURS.min} to ${GRACE_HOURS.max}`;
 export const rotationSchema = v.strictObject({
-  graceHours: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer(graceMessage),
-      v.minValue(GRACE_HOURS.min, graceMessage),
-      v.maxValue(GRACE_HOURS.max, graceMessage),
+  graceHours: described(
+    'How long the old key works on, in hours.',
+    v.optional(
+      v.pipe(
+        v.number(graceMessage),
+        v.integer(graceMessage),
+        v.minValue(GRACE_HOURS.min, graceMessage),
+        v.maxValue(GRACE_HOURS.max, graceMessage),
+      ),
+      GRACE_HOURS.default,
     ),
-    GRACE_HOURS.default,
   ),
 });
 
+const wallet = described(
+  'Whose wallet: that of live or of test keys.',
+  v.optional(v.picklist(MODES), 'live'),
+);
+
 export const creditMoveSchema = v.variant('operation', [
-  v.strictObject({
-    operation: v.literal('top_up'),
-    amount: v.pipe(amount, v.minValue(1, 'must be above 0')),
-    reason,
-    reference: v.exactOptional(v.nullable(ownText(200))),
-    mode: v.optional(v.picklist(MODES), 'live'),
-  }),
-  v.strictObject({
-    operation: v.literal('adjust'),
-    amount: v.pipe(amount, v.notValue(0, 'must not be 0')),
-    reason,
-    mode: v.optional(v.picklist(MODES), 'live'),
-  }),
+  named(
+    'TopUp',
+    v.strictObject({
+      operation: v.literal('top_up'),
+      amount: v.pipe(amount, v.minValue(1, 'must be above 0')),
+      reason,
+      reference: described(
+        'Your number of the payment; a wallet takes each only once.',
+        v.exactOptional(v.nullable(ownText(200))),
+      ),
+      mode: wallet,
+    }),
+  ),
+  named(
+    'Adjustment',
+    v.strictObject({
+      operation: v.literal('adjust'),
+      amount: described('Signed.', v.pipe(amount, v.notValue(0, 'must not be 0'))),
+      reason,
+      mode: wallet,
+    }),
+  ),
 ]);
 
 export const pricingChangeSchema = v.strictObject({
@@ -145,38 +202,57 @@ export const pricingChangeSchema = v.strictObject({
 export const planChangeRequestSchema = v.pipe(
   planChangeSchema,
   v.check((change) => Object.keys(change).length > 0, 'has nothing to change'),
+  v.title('PlanChange'),
 );
 
 export const refundSchema = v.strictObject({ reason });
 export const resolutionSchema = v.strictObject({ outcome: v.literal('failed') });
 
+/** A part of a path: an id of the kind that the example shows. */
+function idParam(text: string, example: string) {
+  return v.pipe(v.string(), v.description(text), v.examples([example]));
+}
+const customerId = idParam('The customer.', 'cus_01m7xyqn02e3fa7ae8dqfy7sce');
+export const customerParams = v.strictObject({ customerId });
+export const keyParams = v.strictObject({
+  customerId,
+  keyId: idParam('The API key.', 'key_01m7xyqn02e3fa7ae8dqfy7sce'),
+});
+export const jobParams = v.strictObject({ jobId: idParam('The job.', 'job_01m7xyqn02e3fa7ae8dqfy7sce') });
+export const planParams = v.strictObject({ planId: idParam('The plan.', 'pro') });
+
 const page = pageQuery(PAGE);
 
 export const customerListQuery = v.strictObject({
-  status: v.optional(v.picklist(CUSTOMER_STATUSES)),
-  plan: v.optional(v.string()),
-  q: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  status: described('Only customers in this status.', v.optional(v.picklist(CUSTOMER_STATUSES))),
+  plan: described('Only customers of this plan.', v.optional(v.string())),
+  q: described('Part of the name, e-mail or external id.', v.optional(v.pipe(v.string(), v.maxLength(200)))),
   ...page,
 });
 export const entryListQuery = v.strictObject({
-  mode: v.optional(v.picklist(MODES), 'live'),
-  type: v.optional(v.picklist(ENTRY_KINDS)),
+  mode: wallet,
+  type: described('Only entries of this type.', v.optional(v.picklist(ENTRY_KINDS))),
   ...page,
 });
 export const jobListQuery = v.strictObject({
-  state: v.optional(v.picklist(JOB_STATES)),
-  type: v.optional(v.picklist(JOB_TYPES)),
-  model: v.optional(v.string()),
-  mode: v.optional(v.picklist(MODES)),
-  customerId: v.optional(v.string()),
-  createdAfter: v.optional(instantText),
+  state: described('Only jobs in this state.', v.optional(v.picklist(JOB_STATES))),
+  type: described('Only jobs of this type.', v.optional(v.picklist(JOB_TYPES))),
+  model: described('Only jobs of this model, such as `openai/gpt-image-2`.', v.optional(v.string())),
+  mode: described('Only live or only test jobs.', v.optional(v.picklist(MODES))),
+  customerId: described('Only jobs of this customer.', v.optional(v.string())),
+  createdAfter: described('Only jobs accepted after this instant.', v.optional(instantText)),
   ...page,
 });
 export const auditListQuery = v.strictObject({
-  actor: v.optional(v.string()),
-  action: v.optional(v.string()),
-  target: v.optional(v.string()),
+  actor: described('Only events by this actor.', v.optional(v.string())),
+  action: described('Only this action, such as `customer.create`.', v.optional(v.string())),
+  target: described('Only events on what has this id.', v.optional(v.string())),
   ...page,
 });
-export const keyDeleteQuery = v.strictObject({ purge: v.optional(v.picklist(['true', 'false']), 'false') });
+export const keyDeleteQuery = v.strictObject({
+  purge: described(
+    '`true` deletes the key instead of revoking it.',
+    v.optional(v.picklist(['true', 'false']), 'false'),
+  ),
+});
 export const noQuery = v.strictObject({});
