@@ -5,7 +5,9 @@ import * as v from 'valibot';
 import { GatewayError } from '../errors.ts';
 import { isId } from '../ids.ts';
 import { FILE_ROUTE, type Media, type StoredFile } from '../media/index.ts';
-import type { RouteMaker } from './route.ts';
+import { described } from './annotate.ts';
+import { matchesTag } from './etag.ts';
+import type { RouteDeclaration, RouteMaker } from './route.ts';
 
 const EXTENSIONS: Readonly<Record<string, string>> = {
   'image/png': 'png',
@@ -14,24 +16,49 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'video/mp4': 'mp4',
 };
 
-const querySchema = v.strictObject({ exp: v.string(), sig: v.string() });
-const paramsSchema = v.strictObject({ fileId: v.string() });
+const querySchema = v.strictObject({
+  exp: described('When the link expires, in seconds since 1970.', v.string()),
+  sig: described('The signature of the link.', v.string()),
+});
+const paramsSchema = v.strictObject({ fileId: described('As it stands in the link.', v.string()) });
+
+const FILE_HEADERS = {
+  ETag: 'The SHA-256 of the file; it never changes.',
+  'Content-Disposition': 'A name to save the file under.',
+  'Accept-Ranges': 'Always `bytes`.',
+};
+
+const GET_FILE: RouteDeclaration = {
+  operationId: 'getFile',
+  tag: 'Files',
+  summary: 'Fetch a file by its signed link',
+  description: 'Needs no key: the link is the permission. Supports `HEAD`, `Range` and `If-None-Match`.',
+  access: { kind: 'public' },
+  requestHeaders: {
+    Range: {
+      description: 'One range of bytes; several are answered with the whole file.',
+      example: 'bytes=0-1023',
+    },
+    'If-Range': { description: 'The range counts only while the file has this `ETag`.', example: '"…"' },
+    'If-None-Match': { description: 'The `ETag` of the copy at hand.', example: '"…"' },
+  },
+  answers: {
+    200: { description: 'The whole file.', contentType: '*/*', headers: FILE_HEADERS },
+    206: {
+      description: 'The range that was asked for.',
+      contentType: '*/*',
+      headers: { ...FILE_HEADERS, 'Content-Range': 'Which bytes of how many.' },
+    },
+    304: { description: 'The copy at hand is still right.' },
+    416: {
+      description: 'The range lies outside the file.',
+      headers: { 'Content-Range': 'How many bytes the file has.' },
+    },
+  },
+  errors: ['invalid_signature', 'not_found', 'result_unavailable'],
+};
 
 export function createFileRoutes({ media, route }: { media: Media; route: RouteMaker }) {
-  const hooks = route.plain({
-    operationId: 'getFile',
-    tag: 'Files',
-    summary: 'Fetch a file by its signed link',
-    description: 'Needs no key: the link is the permission. Supports `HEAD`, `Range` and `If-None-Match`.',
-    access: { kind: 'public' },
-    answers: {
-      200: { description: 'The whole file.', contentType: 'application/octet-stream' },
-      206: { description: 'The range that was asked for.', contentType: 'application/octet-stream' },
-      304: { description: 'The copy at hand is still right.' },
-      416: { description: 'The range lies outside the file.' },
-    },
-    errors: ['invalid_signature', 'not_found', 'result_unavailable'],
-  });
   return new Elysia({ name: 'files' }).get(
     `${FILE_ROUTE}/:fileId`,
     async ({ params, query, request }) => {
@@ -40,11 +67,11 @@ export function createFileRoutes({ media, route }: { media: Media; route: RouteM
       const { file, content } = await media.follow(params.fileId, query);
       return serve(request, file, content);
     },
-    { ...hooks, params: paramsSchema, query: querySchema },
+    { ...route.plain(GET_FILE), params: paramsSchema, query: querySchema },
   );
 }
 
-function serve(request: Request, file: StoredFile, content: Bun.BunFile): Response {
+function serve(request: Request, file: StoredFile, content: Blob): Response {
   const etag = `"${file.sha256}"`;
   const headers = new Headers({
     'content-type': file.contentType,
@@ -67,13 +94,7 @@ function serve(request: Request, file: StoredFile, content: Bun.BunFile): Respon
   const [start, end] = range ?? [0, file.bytes - 1];
   headers.set('content-length', String(end - start + 1));
   if (range !== null) headers.set('content-range', `bytes ${start}-${end}/${file.bytes}`);
-  const body = request.method === 'HEAD' ? null : content.slice(start, end + 1);
-  return new Response(body, { status: range === null ? 200 : 206, headers });
-}
-
-function matchesTag(header: string | null, etag: string): boolean {
-  if (header === null) return false;
-  return header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  return new Response(content.slice(start, end + 1), { status: range === null ? 200 : 206, headers });
 }
 
 /** The first and last byte asked for; null for the whole file, as for several ranges or a form that is not known. */

@@ -1,5 +1,5 @@
-// A look at the request line and at the headers that name whom a request is for and from, before anybody acts on
-// them: what two readers could understand differently is refused.
+// The request line, and the headers that name whom a request is for and from, before anybody acts on them: what two
+// readers could understand differently is refused, and what the router would misread is put right.
 import { invalidField } from '../errors.ts';
 
 /** Longer request lines are no request of ours. */
@@ -12,14 +12,30 @@ const SINGLE_HEADERS = ['host', 'authorization', 'x-api-key', 'content-type', 'c
 const HOST = /^([\w.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 
 /**
- * The request with a URL in which the router finds the path: behind a host of up to three characters, as in
- * `http://gw/v1/usage`, it would find another one, and without a usable host the URL is a path alone.
+ * The request as the router can take it. It finds the path only behind a host of four characters or more (behind
+ * `http://gw/v1/usage` it would find another one), and of a HEAD it would make a GET by reading all of its body.
  */
-export function withRoutableUrl(request: Request): Request {
-  const { url } = request;
+export function toRoutable(request: Request): Request {
+  const { url, method } = request;
   const pathAt = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
-  if (pathAt >= ROUTER_SKIPS) return request;
-  return new Request(`http://gateway${pathAt === -1 ? '/' : url.slice(pathAt)}`, request);
+  const routable = pathAt >= ROUTER_SKIPS ? url : `http://gateway${pathAt === -1 ? '/' : url.slice(pathAt)}`;
+  if (method === 'HEAD') return new Request(routable, { headers: withoutRange(request.headers) });
+  return routable === url ? request : new Request(routable, request);
+}
+
+/** RFC 9110 defines ranges for GET alone. */
+function withoutRange(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  kept.delete('range');
+  return kept;
+}
+
+/** The answer to a HEAD, from that to a GET. Bodies without a declared length are short. */
+export async function withoutBody(response: Response): Promise<Response> {
+  const { status, headers } = response;
+  if (headers.has('content-length')) await response.body?.cancel();
+  else headers.set('content-length', String((await response.bytes()).length));
+  return new Response(null, { status, headers });
 }
 
 /** @throws GatewayError `invalid_input`, naming the header or the parameter */

@@ -7,7 +7,7 @@ import type { Access, Admission, KeyRule } from './admission.ts';
 import { MAX_BODY_BYTES, readBody, refuseDeclaredSize, refuseOtherTypes } from './body.ts';
 import { exchangeOf } from './exchange.ts';
 import { parseJsonObject } from './json-text.ts';
-import { validationError } from './validation.ts';
+import { refuseListsForObjects, validationError } from './validation.ts';
 
 /** One successful answer of a route. */
 export type Answer = {
@@ -17,7 +17,8 @@ export type Answer = {
   example?: unknown;
   /** The media type, when it is not JSON. */
   contentType?: string;
-  headers?: Record<string, string>;
+  /** Headers besides those that every answer has, each with what it says. */
+  headers?: Readonly<Record<string, string>>;
 };
 
 export type RouteDoc = {
@@ -26,6 +27,8 @@ export type RouteDoc = {
   tag: string;
   summary: string;
   description?: string;
+  /** Headers that are read besides those of access and idempotency. */
+  requestHeaders?: Readonly<Record<string, { description: string; example: string }>>;
   requestExample?: unknown;
   answers: Readonly<Record<number, Answer>>;
   /** What the route itself can refuse with; what its access can refuse with is added. */
@@ -62,6 +65,7 @@ export type RouteMaker = {
   withBody(declaration: RouteDeclaration): {
     parse: (context: HookContext) => Promise<Uint8Array>;
     transform: (context: HookContext) => Promise<void>;
+    beforeHandle: (context: HookContext) => void;
     detail: object;
   };
 };
@@ -94,6 +98,7 @@ export function createRouteMaker(admission: Admission): RouteMaker {
           exchangeOf(context.request).rawBody = body;
           context.body = body;
         },
+        beforeHandle: ({ request, body }) => refuseListsForObjects(exchangeOf(request).rawBody, body),
         detail: { [DECLARATION]: declaration },
       };
     },

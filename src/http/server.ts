@@ -9,7 +9,7 @@ import { createAllowedMethods } from './allowed-methods.ts';
 import type { AddressJudge } from './client-address.ts';
 import { errorResponse } from './error-body.ts';
 import { beginExchange, exchangeOf, type Exchange } from './exchange.ts';
-import { refuseOddRequest, withRoutableUrl } from './request-line.ts';
+import { refuseOddRequest, toRoutable, withoutBody } from './request-line.ts';
 import { unwrapThrown } from './route.ts';
 
 /** What the server needs of Bun's: absent when a test calls the app without a socket. */
@@ -50,7 +50,7 @@ export function createHandle(
   const allowedMethods = createAllowedMethods(app.routes);
 
   return async (received, server) => {
-    const request = withRoutableUrl(received);
+    const request = toRoutable(received);
     const exchange = beginExchange(request, {
       requestId: makeId('request', { now: clock.now(), random }),
       startedMs: clock.elapsedMs(),
@@ -60,9 +60,10 @@ export function createHandle(
       ),
       keepOpen: (seconds) => server?.timeout(received, seconds + WAIT_MARGIN_SECONDS),
     });
-    const response = await respond(request, exchange);
+    const answer = await respond(request, exchange);
+    const response = received.method === 'HEAD' ? await withoutBody(answer) : answer;
     decorate(response.headers, exchange);
-    writeLine(request, response.status, exchange);
+    writeLine(received.method, response.status, exchange);
     return response;
   };
 
@@ -96,13 +97,13 @@ export function createHandle(
   }
 
   /** Never the query, which may hold a signature, and never a body. */
-  function writeLine(request: Request, status: number, exchange: Exchange): void {
+  function writeLine(method: string, status: number, exchange: Exchange): void {
     if (!log.isEnabled('info')) return;
     const { requestId, route, principal, errorCode, isReplay } = exchange;
     log.info(
       {
         requestId,
-        method: request.method,
+        method,
         route: route === '' ? undefined : route,
         status,
         code: errorCode ?? undefined,
