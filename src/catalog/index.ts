@@ -1,22 +1,25 @@
 // The catalogue: models, plans and prices. What ships is data beside this file; what an operator changed lives
 // in the database and wins.
 import * as v from 'valibot';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, type FieldFault } from '../errors.ts';
 import type { Credits } from '../credits.ts';
 import type { JobType } from '../words.ts';
-import type { Db, Tx } from '../store/db.ts';
+import type { Connection, Db, Tx } from '../store/db.ts';
 import shippedModels from './models.json' with { type: 'json' };
 import { modelSchema, type Model } from './model.ts';
 import shippedPlans from './plans.json' with { type: 'json' };
 import { planSettingsSchema, type Plan, type PlanSettings } from './plan.ts';
 import { priceOf, priceRuleSchema, type PriceRule, type PricedRequest } from './price.ts';
+import { faultOfRule } from './price-check.ts';
 import { insertPriceVersion, listNewestPrices, listPlans, upsertPlan } from './queries.ts';
 
 export { modelShortName, type Model } from './model.ts';
 export {
   effectiveLimits,
   limitOverridesSchema,
+  limitsSchema,
   planChangeSchema,
+  planSettingsSchema,
   type LimitOverrides,
   type Limits,
   type Plan,
@@ -36,12 +39,15 @@ export type Catalog = {
   getModel(id: string, type?: JobType): Model;
   /** The price of a request. @throws GatewayError `invalid_input` when no rate covers it */
   quote(model: Model, request: PricedRequest): Promise<Quote>;
-  listPrices(): Promise<Price[]>;
+  /** The prices in force; on the connection of a change, as they stand there. */
+  listPrices(on?: Connection): Promise<Price[]>;
+  /** What is wrong with a price, with its path inside of the change; null when it can be set. */
+  faultOfPrice(change: { model: string; rule: PriceRule }): FieldFault | null;
   /** Writes the next version; in force at once for new jobs. @throws GatewayError `model_not_found` */
   setPrice(tx: Tx, change: { model: string; rule: PriceRule; actor: string }): Promise<Price>;
   listPlans(): Promise<Plan[]>;
-  /** @throws GatewayError `not_found` */
-  getPlan(id: string): Promise<Plan>;
+  /** The plan in force; on the connection of a change, as it stands there. @throws GatewayError `not_found` */
+  getPlan(id: string, on?: Connection): Promise<Plan>;
   setPlan(tx: Tx, plan: Plan): Promise<void>;
 };
 
@@ -49,8 +55,8 @@ export function createCatalog({ db }: { db: Db }): Catalog {
   const models = v.parse(v.array(modelSchema), shippedModels);
   const byId = new Map(models.map((model) => [model.id, model]));
   // Both are read on every submit and hardly ever change; a published change empties them.
-  const prices = createCached(() => readPrices(db, models));
-  const plans = createCached(() => readPlans(db));
+  const prices = createCached(() => readPrices(db.read, models));
+  const plans = createCached(() => readPlans(db.read));
   db.subscribe('prices', prices.clear);
   db.subscribe('access', plans.clear);
 
@@ -73,7 +79,16 @@ export function createCatalog({ db }: { db: Db }): Catalog {
       }
       return { credits: amount, priceVersion: price.version };
     },
-    listPrices: async () => [...(await prices.get()).values()],
+    listPrices: async (on) => [
+      ...(await (on === undefined ? prices.get() : readPrices(on, models))).values(),
+    ],
+    faultOfPrice({ model: id, rule }) {
+      const model = byId.get(id);
+      if (model === undefined)
+        return { path: 'model', message: `must be one of ${[...byId.keys()].join(', ')}` };
+      const fault = faultOfRule(rule, model);
+      return fault && { ...fault, path: `rule.${fault.path}` };
+    },
     async setPrice(tx, { model, rule, actor }) {
       getModel(model);
       const newest = await listNewestPrices(tx);
@@ -83,8 +98,8 @@ export function createCatalog({ db }: { db: Db }): Catalog {
       return { model, version, rule };
     },
     listPlans: async () => [...(await plans.get()).values()],
-    async getPlan(id) {
-      const plan = (await plans.get()).get(id);
+    async getPlan(id, on) {
+      const plan = (await (on === undefined ? plans.get() : readPlans(on))).get(id);
       if (plan === undefined) throw new GatewayError('not_found', { message: `There is no plan "${id}".` });
       return plan;
     },
@@ -95,20 +110,20 @@ export function createCatalog({ db }: { db: Db }): Catalog {
   };
 }
 
-async function readPrices(db: Db, models: readonly Model[]): Promise<Map<string, Price>> {
+async function readPrices(on: Connection, models: readonly Model[]): Promise<Map<string, Price>> {
   const prices = new Map<string, Price>();
   for (const { id, price } of models) prices.set(id, { model: id, version: 0, rule: price });
-  for (const row of await listNewestPrices(db.read)) {
+  for (const row of await listNewestPrices(on)) {
     prices.set(row.model, { ...row, rule: v.parse(priceRuleSchema, row.rule) });
   }
   return prices;
 }
 
-async function readPlans(db: Db): Promise<Map<string, Plan>> {
+async function readPlans(on: Connection): Promise<Map<string, Plan>> {
   const plans = new Map<string, Plan>();
   const add = (id: string, settings: PlanSettings) => plans.set(id, { id, settings });
   for (const [id, settings] of Object.entries(shippedPlans)) add(id, v.parse(planSettingsSchema, settings));
-  for (const row of await listPlans(db.read, {})) add(row.id, v.parse(planSettingsSchema, row.settings));
+  for (const row of await listPlans(on, {})) add(row.id, v.parse(planSettingsSchema, row.settings));
   return plans;
 }
 

@@ -4,7 +4,7 @@ import type { Audit } from '../audit/index.ts';
 import type { Catalog, Plan, Price, PriceRule } from '../catalog/index.ts';
 import { credits, type Credits } from '../credits.ts';
 import type { Customer, CustomerChange, Customers, NewCustomer } from '../customers/index.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, invalidField } from '../errors.ts';
 import type { Idempotency } from '../idempotency/index.ts';
 import type { Job, Jobs } from '../jobs/index.ts';
 import type { ApiKey, KeyChange, Keys, MadeKey, NewKey } from '../keys/index.ts';
@@ -72,7 +72,7 @@ function customerOperations({ catalog, customers, ledger }: OperationsParts) {
     createCustomer:
       ({ initialCredits, ...customer }: NewCustomer & { initialCredits: Credits }): Action<Customer> =>
       async (tx, operator) => {
-        await catalog.getPlan(customer.plan);
+        await requirePlan(catalog, customer.plan);
         const created = await customers.create(tx, customer);
         await ledger.openWallets(tx, created.id);
         const topUp = (mode: Mode, amount: Credits) =>
@@ -95,12 +95,18 @@ function customerOperations({ catalog, customers, ledger }: OperationsParts) {
     changeCustomer:
       (id: string, change: CustomerChange): Action<Customer> =>
       async (tx) => {
-        if (change.plan !== undefined) await catalog.getPlan(change.plan);
+        if (change.plan !== undefined) await requirePlan(catalog, change.plan);
         const { before, after } = await customers.change(tx, id, change);
         const summary = `changed ${Object.keys(change).join(', ')} of "${after.name}"`;
         return { result: after, event: { action: 'customer.change', target: id, summary, before, after } };
       },
   };
+}
+
+/** @throws GatewayError `invalid_input`, because the plan is a field of the request */
+async function requirePlan(catalog: Catalog, id: string): Promise<void> {
+  const known = (await catalog.listPlans()).map((plan) => plan.id);
+  if (!known.includes(id)) throw invalidField('plan', `must be one of ${known.join(', ')}`);
 }
 
 function keyOperations({ customers, keys }: OperationsParts) {
@@ -182,9 +188,13 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
     setPrices:
       (changes: readonly { model: string; rule: PriceRule }[]): Action<Price[]> =>
       async (tx, { actor }) => {
-        const before = await catalog.listPrices();
+        const before = await catalog.listPrices(tx);
         const prices: Price[] = [];
-        for (const change of changes) prices.push(await catalog.setPrice(tx, { ...change, actor }));
+        for (const [index, change] of changes.entries()) {
+          const fault = catalog.faultOfPrice(change);
+          if (fault !== null) throw invalidField(`prices.${index}.${fault.path}`, fault.message);
+          prices.push(await catalog.setPrice(tx, { ...change, actor }));
+        }
         const models = changes.map(({ model }) => model);
         return {
           result: prices,
@@ -200,7 +210,7 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
     changePlan:
       (id: string, change: Partial<Plan['settings']>): Action<Plan> =>
       async (tx) => {
-        const before = await catalog.getPlan(id);
+        const before = await catalog.getPlan(id, tx);
         const after: Plan = { id, settings: { ...before.settings, ...change } };
         await catalog.setPlan(tx, after);
         const summary = `changed ${Object.keys(change).join(', ')} of the plan ${id}`;

@@ -1,6 +1,7 @@
 // What can be ordered and what it costs: models and estimates.
 import { Elysia } from 'elysia';
 import { assert } from '../../errors.ts';
+import { MAX_IMAGE_BODY_BYTES } from '../body.ts';
 import { pixelsOf } from './generate.ts';
 import { estimateSchema, modelListSchema } from './answers.ts';
 import { estimateExample, modelListExample } from './examples.ts';
@@ -31,6 +32,8 @@ export function libraryRoutes({ route, catalog }: JobApiParts) {
           summary: 'Estimate a price',
           description: 'What a job would cost now. Nothing is started and nothing charged.',
           access: READ,
+          // What an order may hold, an estimate of it may.
+          maxBodyBytes: MAX_IMAGE_BODY_BYTES,
           requestExample: { type: 'video', duration: 15 },
           answers: {
             200: { description: 'The price in credits.', schema: estimateSchema, example: estimateExample },

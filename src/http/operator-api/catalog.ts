@@ -70,7 +70,7 @@ const SET_PRICES: RouteDeclaration = {
       example: { ok: true, prices: [priceExample] },
     },
   },
-  errors: ['invalid_input', 'model_not_found', 'idempotency_key_conflict'],
+  errors: ['invalid_input', 'idempotency_key_conflict'],
 };
 
 export function catalogRoutes(parts: OperatorApiParts) {

@@ -58,7 +58,7 @@ const CREATE_CUSTOMER: RouteDeclaration = {
     initialCredits: 12_000,
   },
   answers: { 201: CUSTOMER },
-  errors: ['invalid_input', 'not_found', 'already_exists', 'idempotency_key_conflict'],
+  errors: ['invalid_input', 'already_exists', 'idempotency_key_conflict'],
 };
 
 const GET_CUSTOMER: RouteDeclaration = {
@@ -80,7 +80,7 @@ const CHANGE_CUSTOMER: RouteDeclaration = {
   idempotencyKey: 'optional',
   requestExample: { plan: 'scale', limits: { concurrentVideos: 40 } },
   answers: { 200: CUSTOMER },
-  errors: ['invalid_input', 'account_not_found', 'not_found', 'invalid_state', 'idempotency_key_conflict'],
+  errors: ['invalid_input', 'account_not_found', 'invalid_state', 'idempotency_key_conflict'],
 };
 
 export function customerRoutes(parts: OperatorApiParts) {
