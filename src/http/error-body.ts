@@ -17,7 +17,7 @@ export const errorSchema = named(
   v.strictObject({
     ok: v.literal(false),
     status: v.literal('error'),
-    request_id: v.string(),
+    request_id: described('The same as `requestId`.', v.string()),
     requestId: described('Names this request in the log of the gateway.', v.string()),
     code: errorTypeSchema,
     error: v.strictObject({

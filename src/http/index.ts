@@ -11,6 +11,7 @@ import type { Media } from '../media/index.ts';
 import type { Operations } from '../operations/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Db } from '../store/db.ts';
+import { VERSION } from '../version.ts';
 import { createAdmission } from './admission.ts';
 import { createAuthenticator } from './auth.ts';
 import { createAddressJudge } from './client-address.ts';
@@ -18,7 +19,9 @@ import { createFailureThrottle } from './failure-throttle.ts';
 import { createFileRoutes } from './files.ts';
 import { createHealthRoutes } from './health.ts';
 import { createJobApi } from './job-api/index.ts';
+import { createOpenApiDocument } from './openapi/index.ts';
 import { createOperatorApi } from './operator-api/index.ts';
+import { createReferenceRoutes } from './reference/index.ts';
 import { createRouteMaker, declaredRoutes, type DeclaredRoute } from './route.ts';
 import { createHandle, createRootApp, type Handle } from './server.ts';
 import { createUsageRoute } from './usage.ts';
@@ -61,16 +64,20 @@ export function createHttp(parts: HttpParts): Http {
   const throttle = createFailureThrottle({ clock });
   const authenticator = createAuthenticator({ ...parts, clock, throttle });
   const route = createRouteMaker(createAdmission({ ...parts, authenticator }));
+  let routes: readonly DeclaredRoute[] = [];
+  const describe = () => createOpenApiDocument({ routes, publicUrl: parts.publicUrl(), version: VERSION });
   const app = createRootApp(runtime)
     .use(createHealthRoutes({ ...parts, route }))
     .use(createJobApi({ ...parts, clock, route }))
     .use(createUsageRoute({ ...parts, route }))
     .use(createFileRoutes({ ...parts, route }))
-    .use(createOperatorApi({ ...parts, clock, route }));
+    .use(createOperatorApi({ ...parts, clock, route }))
+    .use(createReferenceRoutes({ route, describe }));
+  routes = declaredRoutes(app.routes);
   const judgeAddress = createAddressJudge(parts.trustedProxies);
   return {
     handle: createHandle(app, { runtime, judgeAddress }),
-    routes: declaredRoutes(app.routes),
+    routes,
     takeKeyUses: authenticator.takeUses,
   };
 }

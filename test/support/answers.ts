@@ -1,6 +1,7 @@
 // Holding an answer against what its route declares: a status that it names, a body of the declared schema, an error
 // that is in the catalogue and in the route's list.
 import { expect } from 'bun:test';
+import { gunzipSync } from 'node:zlib';
 import * as v from 'valibot';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../src/errors.ts';
 import { errorSchema } from '../../src/http/error-body.ts';
@@ -10,7 +11,7 @@ import { refusalsOf } from '../../src/http/refusals.ts';
 export type Answer = {
   status: number;
   headers: Headers;
-  /** The body as JSON; empty when it is none. */
+  /** The body as JSON, also where it was sent compressed; empty when it is none. */
   json: Record<string, unknown>;
   bytes: Uint8Array;
   /** The type of the error; null for a success. */
@@ -24,7 +25,8 @@ export async function checkAnswer(routes: readonly DeclaredRoute[], exchange: Ex
   const bytes = await response.bytes();
   const isJson =
     response.headers.get('content-type')?.startsWith('application/json') === true && bytes.length > 0;
-  const json = isJson ? (JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>) : {};
+  const plain = response.headers.get('content-encoding') === 'gzip' ? gunzipSync(bytes) : bytes;
+  const json = isJson ? (JSON.parse(new TextDecoder().decode(plain)) as Record<string, unknown>) : {};
   const code = json['ok'] === false && 'code' in json ? (json['code'] as ErrorCode) : null;
   const answer: Answer = { status: response.status, headers: response.headers, json, bytes, code };
   expect(answer.headers.get('x-request-id')).toMatch(/^req_[0-9a-z]{26}$/);

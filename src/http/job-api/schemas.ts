@@ -9,7 +9,7 @@ import { instantText, pageQuery, waitQuery } from '../query.ts';
 const MAX_REFERENCE_TEXT = 14 * 1024 * 1024;
 const METADATA = { maxPairs: 16, maxNameLength: 64, maxValueLength: 512 } as const;
 
-export function promptSchema(model: Model) {
+function promptSchema(model: Model) {
   const message = `must have 1 to ${model.promptMaxLength} characters`;
   return v.pipe(
     v.string(),
@@ -30,7 +30,7 @@ const referenceText = v.pipe(
   v.maxLength(MAX_REFERENCE_TEXT, 'is too long'),
 );
 
-export const referenceSchema = named(
+const referenceSchema = named(
   'ReferenceImage',
   v.union([
     described('The same as an object with `imageUrl` alone.', referenceText),
@@ -55,7 +55,7 @@ export const referenceSchema = named(
   ]),
 );
 
-export const metadataSchema = named(
+const metadataSchema = named(
   'Metadata',
   v.pipe(
     v.record(

@@ -8,10 +8,13 @@ export const HEADER_COMPONENTS = {
     description: 'Names this request in the log of the gateway.',
     schema: { type: 'string', examples: ['req_01m7xyqn02e3fa7ae8dqfy7sce'] },
   },
-  'X-RateLimit-Limit': { description: 'Requests in any 60 seconds.', schema: whole },
-  'X-RateLimit-Remaining': { description: 'Requests that are left now.', schema: whole },
+  'X-RateLimit-Limit': {
+    description: 'What may pass in any 60 seconds: generations on a generate route, else requests.',
+    schema: whole,
+  },
+  'X-RateLimit-Remaining': { description: 'How many of them are left now.', schema: whole },
   'X-RateLimit-Reset': {
-    description: 'When the window is empty again, in seconds since 1970.',
+    description: 'When one more becomes free, in seconds since 1970.',
     schema: whole,
   },
   'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } },

@@ -107,7 +107,7 @@ function polish(
         ...(required.length === 0 ? {} : { required }),
         // Answers may gain fields; nobody should build on their absence.
         ...(inputs.has(schema) ? { additionalProperties } : {}),
-      } as Converted;
+      };
     }
     case 'record': {
       const { propertyNames, ...rest } = jsonSchema;

@@ -41,7 +41,18 @@ export function describeOperation(route: DeclaredRoute, book: SchemaBook): objec
 
 function descriptionOf({ description, summary, access }: RouteDeclaration): string {
   const text = description ?? (/[.?]$/.test(summary) ? summary : `${summary}.`);
-  return access.kind === 'customer' ? `${text}\n\nNeeds the scope \`${access.scope}\`.` : text;
+  return `${text}\n\n${needOf(access)}`;
+}
+
+function needOf(access: Access): string {
+  switch (access.kind) {
+    case 'customer':
+      return `Needs a key with the scope \`${access.scope}\`.`;
+    case 'operator':
+      return 'Needs the private key of the operator.';
+    case 'public':
+      return 'Needs no key.';
+  }
 }
 
 function securityOf(access: Access): Record<string, string[]>[] {

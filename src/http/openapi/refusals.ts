@@ -34,7 +34,7 @@ function exampleOf(code: ErrorCode) {
 }
 
 /** The codes of a route by the status that its dialect gives them. */
-export function codesByStatus(route: DeclaredRoute): Map<number, ErrorCode[]> {
+function codesByStatus(route: DeclaredRoute): Map<number, ErrorCode[]> {
   const { access } = route.declaration;
   const dialect = access.kind === 'customer' ? access.dialect : 'generation';
   // Any route can meet a fault of the gateway itself.

@@ -1,0 +1,2 @@
+// The OpenAPI file of all routes.
+export { createOpenApiDocument, type OpenApiDocument } from './document.ts';
