@@ -41,6 +41,8 @@ const COMPOSERS = new Set(['app.ts', 'gateway.ts', 'tasks.ts', 'first-start.ts',
 /** Whether one file of src may import another; both relative to the root of the project. */
 export function mayImport(from: string, to: string): boolean {
   if (to === 'package.json') return from === 'src/version.ts';
+  // Files of a package that it does not offer by name, embedded as they are.
+  if (to.startsWith('node_modules/')) return from === 'src/http/reference/index.ts';
   const [source, target] = [from.replace(/^src\//, ''), to.replace(/^src\//, '')];
   const [home, room] = [roomOf(source), roomOf(target)];
   if (home === room && source.includes('/')) return true;
