@@ -1,13 +1,15 @@
 // The query parameters that several routes share. A query is text, so numbers and instants are read from it here.
 import * as v from 'valibot';
 import { decodeCursor, type PageRequest } from '../store/page.ts';
+import { described } from './annotate.ts';
 
-/** A whole number within bounds, from its decimal digits. */
+/** A whole number within bounds, from its decimal digits. The reference shows the number, not its spelling. */
 export function wholeNumber(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
   return v.pipe(
     v.string(),
     v.regex(/^\d{1,10}$/, message),
+    v.metadata({ type: 'integer', minimum: min, maximum: max, pattern: undefined }),
     v.toNumber(),
     v.minValue(min, message),
     v.maxValue(max, message),
@@ -22,14 +24,18 @@ export const instantText = v.pipe(
     'must be an instant such as 2026-01-31T12:00:00Z',
   ),
   v.check((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists'),
+  v.metadata({ format: 'date-time', pattern: undefined, examples: ['2026-01-31T12:00:00Z'] }),
   v.transform((text) => Date.parse(text)),
 );
 
 /** `limit` and `cursor` of a list. */
 export function pageQuery({ max, standard }: { max: number; standard: number }) {
   return {
-    limit: v.optional(wholeNumber(1, max), String(standard)),
-    cursor: v.optional(v.pipe(v.string(), v.maxLength(200, 'is not a cursor of this list'))),
+    limit: described('How many at most.', v.optional(wholeNumber(1, max), String(standard))),
+    cursor: described(
+      'The `nextCursor` of the page before.',
+      v.optional(v.pipe(v.string(), v.maxLength(200, 'is not a cursor of this list'))),
+    ),
   };
 }
 
@@ -42,7 +48,12 @@ export function readPage(query: { limit: number; cursor?: string | undefined }):
 export const MAX_WAIT_SECONDS = 60;
 
 /** `?wait=N` on reads. */
-export const waitQuery = { wait: v.optional(wholeNumber(0, MAX_WAIT_SECONDS)) };
+export const waitQuery = {
+  wait: described(
+    'Seconds to wait for the end of the job before the answer.',
+    v.optional(wholeNumber(0, MAX_WAIT_SECONDS)),
+  ),
+};
 
 /** `Prefer: wait=N` (RFC 7240); 0 when it is absent or not of that form, as preferences are to be ignored then. */
 export function preferredWaitSeconds(request: Request): number {

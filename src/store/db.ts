@@ -5,7 +5,7 @@ import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
 
-export { CUSTOMER_STATUSES, ENTRY_KINDS, JOB_STATES } from './schema/tables.ts';
+export { ATTEMPT_OUTCOMES, CUSTOMER_STATUSES, ENTRY_KINDS, FILE_ROLES, JOB_STATES } from './schema/tables.ts';
 
 export type { AttemptState, CustomerStatus, EntryKind, FileRole, JobState, Tables } from './schema/tables.ts';
 
