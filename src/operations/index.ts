@@ -139,21 +139,29 @@ function keyOperations({ customers, keys }: OperationsParts) {
       (target: KeyTarget & { graceHours: number }): Action<MadeKey & { previous: ApiKey }> =>
       async (tx) => {
         await getOpenCustomer(tx, target.customerId);
+        const before = await keys.get(tx, target.customerId, target.id);
         const made = await keys.rotate(tx, target);
         const summary = `rotated the key ${made.previous.prefix}… to ${made.key.prefix}…, grace ${target.graceHours} h`;
         return {
           result: made,
-          event: { action: 'key.rotate', target: target.id, summary, before: made.previous, after: made.key },
+          event: {
+            action: 'key.rotate',
+            target: target.id,
+            summary,
+            before,
+            after: { previous: made.previous, successor: made.key },
+          },
         };
       },
     revokeKey:
       (target: KeyTarget): Action<ApiKey> =>
       async (tx) => {
+        const before = await keys.get(tx, target.customerId, target.id);
         const revoked = await keys.revoke(tx, target);
         const summary = `revoked the key ${revoked.prefix}…`;
         return {
           result: revoked,
-          event: { action: 'key.revoke', target: target.id, summary, after: revoked },
+          event: { action: 'key.revoke', target: target.id, summary, before, after: revoked },
         };
       },
     purgeKey:
@@ -175,6 +183,7 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
       ({ operation, ...move }: CreditMove): Action<Entry> =>
       async (tx, operator) => {
         await customers.get(tx, move.customerId);
+        const before = await ledger.balanceOf(tx, move);
         const movement = { ...move, ...causeOf(operator) };
         const entry = await (operation === 'top_up'
           ? ledger.topUp(tx, movement)
@@ -182,7 +191,7 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
         const summary = `${operation === 'top_up' ? 'topped up' : 'adjusted'} ${move.mode} credits by ${move.amount}: ${move.reason}`;
         return {
           result: entry,
-          event: { action: `credits.${operation}`, target: move.customerId, summary, after: entry },
+          event: { action: `credits.${operation}`, target: move.customerId, summary, before, after: entry },
         };
       },
     setPrices:

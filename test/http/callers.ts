@@ -2,7 +2,13 @@
 import type { SocketServer } from '../../src/http/index.ts';
 import type { World } from '../support/world.ts';
 
-type From = { socket: string; forwardedFor?: string; headers?: Record<string, string> };
+type From = {
+  socket: string;
+  forwardedFor?: string;
+  headers?: Record<string, string>;
+  method?: string;
+  body?: string;
+};
 
 /** A socket server as the gateway sees Bun's, with one peer. */
 function peer(address: string): SocketServer {
@@ -11,6 +17,8 @@ function peer(address: string): SocketServer {
 
 export async function callFrom(world: World, path: string, from: From) {
   const request = new Request(`http://localhost${path}`, {
+    method: from.method ?? 'GET',
+    ...(from.body === undefined ? {} : { body: from.body }),
     headers: {
       ...(from.forwardedFor === undefined ? {} : { 'x-forwarded-for': from.forwardedFor }),
       ...from.headers,

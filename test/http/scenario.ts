@@ -89,6 +89,27 @@ export async function makeJob(world: World, key: string, body: object = {}): Pro
   return String(answer.json['jobId']);
 }
 
+/** Every member of a list, page by page to its end. */
+export async function walk<Member>(
+  world: World,
+  [path, name]: [path: string, name: string],
+  key = OPERATOR_KEY,
+): Promise<Member[]> {
+  const members: Member[] = [];
+  for (let cursor: unknown = null, page = 0; page === 0 || cursor !== null; page++) {
+    expect(page).toBeLessThan(100);
+    const { status, json } = await world.call(
+      'GET',
+      cursor === null ? path : `${path}&cursor=${cursor as string}`,
+      { key },
+    );
+    expect(status).toBe(200);
+    members.push(...(json[name] as Member[]));
+    cursor = json['nextCursor'];
+  }
+  return members;
+}
+
 async function runScenario(scene: Scene, call: Call, expected: Expected): Promise<void> {
   const { method, path, as = 'test', ...options } = call;
   const before = await countEverything(scene.world);
