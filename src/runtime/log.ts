@@ -23,16 +23,39 @@ export type LogOptions = { level: LogLevel; write?: (line: string) => void };
 const BUFFER_BYTES = 8 * 1024;
 const FLUSH_INTERVAL_MS = 250;
 
-/** Own keys (but not their 16-character prefix), bearer values, webhook secrets, provider keys and the signatures of links. */
-const SECRET_FORMS =
-  /\b(ak_(?:live|test)_)[A-Za-z0-9]{9,}|\b(Bearer\s+)[^\s"\\]+|\b(whsec_)[A-Za-z0-9+/=]+|\b(sk-)[A-Za-z0-9_-]{8,}|([?&](?:sig|signature|token|key|api_key)=)[^&\s"\\]+/gi;
+/**
+ * Customers' keys (but not their 16-character prefix), the operator's generated key, bearer values, webhook secrets,
+ * provider keys, and the signatures and passwords in links. Each stands in a JSON string, where the character before
+ * it may be the end of an escape such as `\n`.
+ */
+const SECRET_FORMS = new RegExp(
+  [
+    /(ak_(?:live|test)_)[A-Za-z0-9]{9,}/,
+    /(slo_)[A-Za-z0-9]{16,}/,
+    /(whsec_)[A-Za-z0-9+/=]+/,
+    /(Bearer\s+)[^\s"\\]+/,
+    /(sk-)(?<=(?:^|[^A-Za-z0-9]|\\[bfnrt])sk-)[A-Za-z0-9_-]{8,}/,
+    /([?&][\w.-]*(?:sig|signature|credential|token|key|secret|password)=)[^&\s"\\]+/,
+    /(:\/\/)[^\s"\\/@]+(?=@)/,
+  ]
+    .map((form) => form.source)
+    .join('|'),
+  'gi',
+);
+/** 32 bytes in base64, which only keys are. */
+const KEY_BYTES = /(?<![A-Za-z0-9+/])((?<=\\)[bfnrt])?[A-Za-z0-9+/]{43}=(?!=)/g;
 
 /** Replaces everything that has the form of a secret by `…`, keeping the prefix that tells what it was. */
 export function scrub(line: string): string {
-  return line.replace(SECRET_FORMS, (_match, ...groups: unknown[]) => {
-    const prefix = groups.slice(0, 5).find((group) => typeof group === 'string');
-    return `${String(prefix)}…`;
+  const scrubbed = line.replace(SECRET_FORMS, (_match, ...groups: unknown[]) => {
+    // After the groups come the offset, a number, and the line.
+    const prefix = groups
+      .slice(0, groups.findIndex(Number.isInteger))
+      .find((group) => typeof group === 'string');
+    return `${prefix ?? ''}…`;
   });
+  // Looking for bytes costs ten times as much as for prefixes, and most lines have none.
+  return scrubbed.includes('=') ? scrubbed.replace(KEY_BYTES, '$1…') : scrubbed;
 }
 
 export function createLog(options: LogOptions): Log {
