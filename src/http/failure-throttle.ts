@@ -12,6 +12,8 @@ export type FailureThrottle = {
 export const MAX_FAILURES_A_MINUTE = 20;
 /** Addresses remembered in a window; a million attackers must not fill the memory. */
 const MAX_ADDRESSES = 100_000;
+/** What all further addresses of a window count as together, so that nobody gets more tries by coming from many. */
+const ALL_OTHERS = 'others';
 
 export function createFailureThrottle({ clock }: { clock: Clock }): FailureThrottle {
   let counts = new Map<string, number>();
@@ -23,14 +25,15 @@ export function createFailureThrottle({ clock }: { clock: Clock }): FailureThrot
         counts = new Map();
         windowEndMs = nowMs + MINUTE_MS;
       }
-      const group = throttleGroup(address);
+      const own = throttleGroup(address);
+      const group = counts.has(own) || counts.size < MAX_ADDRESSES ? own : ALL_OTHERS;
       const failures = (counts.get(group) ?? 0) + 1;
       if (failures > MAX_FAILURES_A_MINUTE) {
         const resetMs = windowEndMs - nowMs;
         const window = { limit: MAX_FAILURES_A_MINUTE, remaining: 0, resetMs };
         throw new GatewayError('auth_rate_limited', { retryAfterMs: resetMs, window });
       }
-      if (counts.has(group) || counts.size < MAX_ADDRESSES) counts.set(group, failures);
+      counts.set(group, failures);
     },
   };
 }

@@ -5,6 +5,8 @@ import { GatewayError, invalidField } from '../errors.ts';
 export const MAX_JSON_DEPTH = 32;
 /** Member names in the whole body. */
 export const MAX_JSON_MEMBERS = 1000;
+/** Commas in the whole body: seven million numbers in a list would hold everybody up as long as brackets do. */
+export const MAX_JSON_VALUES = 10_000;
 
 /**
  * Parses a body that must be one JSON object.
@@ -49,12 +51,12 @@ const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, C
   34, 92, 123, 125, 91, 93, 58, 44,
 ];
 
-/** One pass over the text: depth, doubled names, forbidden names. Says nothing about whether the rest is JSON. */
+/** One pass over the text: depth, counts, doubled names, forbidden names. Says nothing about whether the rest is JSON. */
 function scanMembers(text: string): void {
   /** The names of each open object; null for an open array. */
   const open: (Set<string> | null)[] = [];
   let isNameNext = false;
-  let members = 0;
+  let [members, values] = [0, 0];
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code === QUOTE) {
@@ -79,6 +81,9 @@ function scanMembers(text: string): void {
       open.pop();
       isNameNext = false;
     } else if (code === COMMA) {
+      values += 1;
+      if (values > MAX_JSON_VALUES)
+        throw new GatewayError('invalid_json', { message: 'The body has too many values.' });
       isNameNext = open.at(-1) instanceof Set;
     } else if (code === COLON) {
       isNameNext = false;
