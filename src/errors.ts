@@ -241,9 +241,9 @@ export function invalidField(path: string, message: string): GatewayError {
 export function faultyFields(code: ErrorCode, fields: FieldFault[]): GatewayError {
   const { path, message } = fields[0] ?? { path: '', message: 'is not valid' };
   const sentence = `${path === '' ? 'The request' : path} ${message}`;
-  const others = fields.length > 1 ? ` (and ${fields.length - 1} more, see fields)` : '';
-  const end = sentence.endsWith('?') && others === '' ? '' : '.';
-  return new GatewayError(code, { message: sentence + others + end, fields });
+  const more = fields.length - 1;
+  const others = more > 0 ? ` ${more} more ${more === 1 ? 'fault is' : 'faults are'} listed in fields.` : '';
+  return new GatewayError(code, { message: sentence + (sentence.endsWith('?') ? '' : '.') + others, fields });
 }
 
 /** Stops a command before it serves; the message is one sentence that says what is wrong and what to do. */

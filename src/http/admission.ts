@@ -4,12 +4,19 @@ import { GatewayError } from '../errors.ts';
 import { parseIdempotencyKey } from '../idempotency/index.ts';
 import type { Scope } from '../keys/index.ts';
 import type { Limits } from '../limits/index.ts';
+import type { Db } from '../store/db.ts';
 import { requireAddress, requireScope, type Authenticator } from './auth.ts';
 import { exchangeOf, type Exchange } from './exchange.ts';
 
 /** What a route asks of its caller. */
 export type Access =
-  | { kind: 'customer'; scope: Scope; dialect: Exchange['dialect'] }
+  | {
+      kind: 'customer';
+      scope: Scope;
+      dialect: Exchange['dialect'];
+      /** The window that the headers tell of; the requests' where none is named. Every request counts as one. */
+      window?: 'generations';
+    }
   | { kind: 'operator' }
   | { kind: 'public' };
 
@@ -25,11 +32,12 @@ export type Admission = (
 const PRIVATE_KEY_ACTOR = 'operator:private-key';
 
 export function createAdmission(parts: {
+  db: Db;
   authenticator: Authenticator;
   limits: Limits;
   hashAddress: (address: string) => string;
 }): Admission {
-  const { authenticator, limits, hashAddress } = parts;
+  const { db, authenticator, limits, hashAddress } = parts;
   return async (request, bearer, { access, idempotencyKey }) => {
     const exchange = exchangeOf(request);
     const authorization = request.headers.get('authorization');
@@ -42,6 +50,9 @@ export function createAdmission(parts: {
         requireAddress(principal, exchange.address);
         requireScope(principal, access.scope);
         exchange.rate = limits.admitRequest(principal.customerId, principal.limits);
+        if (access.window === 'generations') {
+          exchange.rate = await limits.generationState(db.read, principal.customerId, principal.limits);
+        }
         break;
       }
       case 'operator':

@@ -20,6 +20,7 @@ export type SocketServer = {
 
 export type Handle = (request: Request, server?: SocketServer) => Promise<Response>;
 
+const JSON_TYPE = 'application/json; charset=utf-8';
 /** On top of what a request waits for itself. */
 const WAIT_MARGIN_SECONDS = 10;
 
@@ -85,6 +86,9 @@ export function createHandle(
     headers.set('x-request-id', requestId);
     headers.set('x-content-type-options', 'nosniff');
     if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+    // The router leaves out the space that our own answers have.
+    if (headers.get('content-type') === 'application/json;charset=utf-8')
+      headers.set('content-type', JSON_TYPE);
     if (rate === null) return;
     const resetSeconds = Math.ceil(rate.resetMs / 1000);
     const [limit, remaining] = [String(rate.limit), String(rate.remaining)];

@@ -83,7 +83,7 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       const counted = cap === 0 ? [] : await raiseInFlight(tx, { customerId, type, cap });
       if (counted.length > 0) return;
       throw new GatewayError('concurrency_limit_exceeded', {
-        message: `At most ${cap} ${type} jobs may be open at once.`,
+        message: `Open ${type} jobs are limited to ${cap}.`,
         details: { limit: cap, type },
         retryAfterMs: CONCURRENCY_RETRY_MS,
       });
@@ -102,7 +102,7 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
 
 function rateLimited(bucket: 'requests' | 'generations', state: WindowState): GatewayError {
   return new GatewayError('rate_limit_exceeded', {
-    message: `At most ${state.limit} ${bucket} in 60 seconds are allowed.`,
+    message: `${bucket === 'requests' ? 'Requests' : 'Generations'} are limited to ${state.limit} in 60 seconds.`,
     details: {
       bucket,
       limit: state.limit,

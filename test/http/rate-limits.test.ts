@@ -59,7 +59,7 @@ describe('the request window', () => {
       error: {
         code: 'BSE1005',
         retryable: true,
-        message: 'At most 3 requests in 60 seconds are allowed.',
+        message: 'Requests are limited to 3 in 60 seconds.',
         details: { bucket: 'requests', limit: 3, retry_after_seconds: 45 },
       },
     });
@@ -180,7 +180,7 @@ describe('jobs at once', () => {
     const refused = await order(liveKey);
     expect(refused.code).toBe('concurrency_limit_exceeded');
     expect(refused.json).toMatchObject({
-      error: { message: 'At most 2 image jobs may be open at once.', details: { limit: 2, type: 'image' } },
+      error: { message: 'Open image jobs are limited to 2.', details: { limit: 2, type: 'image' } },
     });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(refused.headers.get('x-ratelimit-limit')).toBe('200');

@@ -73,7 +73,7 @@ function declaration(type: 'image' | 'video') {
       'Accepts a job durably and reserves its price. The same request with the same `Idempotency-Key` finds the same ' +
       'job again and never pays twice. With `Prefer: wait=N` the answer comes when the job ends, after N seconds (60 ' +
       'at most) if it does not, and carries the result.',
-    access: { kind: 'customer', scope: 'generation:write', dialect: 'job' },
+    access: { kind: 'customer', scope: 'generation:write', dialect: 'job', window: 'generations' },
     idempotencyKey: 'required',
     maxBodyBytes: MAX_IMAGE_BODY_BYTES,
     requestHeaders: {
@@ -134,10 +134,6 @@ async function submit(
   const exchange = exchangeOf(request);
   const principal = principalOf(request);
   assert(exchange.idempotencyKey !== null, 'the route requires an idempotency key');
-  // From here on the generation window governs the route, whether the job is accepted or refused.
-  const showGenerationWindow = async () => {
-    exchange.rate = await parts.limits.generationState(parts.db.read, principal.customerId, principal.limits);
-  };
   try {
     const submitted = await parts.jobs.submit(principal, {
       model,
@@ -154,7 +150,7 @@ async function submit(
     exchange.isReplay = submitted.isReplay;
     return await answer(parts, request, submitted);
   } finally {
-    await showGenerationWindow();
+    exchange.rate = await parts.limits.generationState(parts.db.read, principal.customerId, principal.limits);
   }
 }
 
