@@ -98,7 +98,7 @@ async function readBox(walk: Walk, at: number, end: number): Promise<Box | null>
   return wide < 16 || at + wide > end ? null : { type, start: at + 16, end: at + wide };
 }
 
-/** The first bytes of the box of a type, as many as any field needs; null when there is no such box or it is empty. */
+/** The first bytes of the box of a type, as many as the widest field needs; null when there is no such box or it is empty. */
 async function readLeaf(walk: Walk, boxes: Box[] | null, type: string): Promise<DataView | null> {
   const box = boxes?.find((box) => box.type === type);
   if (box === undefined || box.end === box.start) return null;

@@ -123,3 +123,35 @@ runScenarios(
     })),
   ),
 );
+
+const pairs = (count: number, name: string, value: string) =>
+  JSON.stringify(
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${at}`.padEnd(name.length, name), value])),
+  );
+
+runScenarios(
+  'a value at its limit is taken',
+  (
+    [
+      ['prompt', `"${'x'.repeat(5000)}"`],
+      // Counted as people count, not in halves of a character.
+      ['prompt', `"${'🌊'.repeat(5000)}"`],
+      ['prompt', `"   ${'x'.repeat(5000)}   "`],
+      ['duration', '4'],
+      ['duration', '15'],
+      ['seed', '-1'],
+      ['seed', '4294967295'],
+      ['metadata', pairs(16, 'n'.repeat(64), 'v'.repeat(512))],
+      ['metadata', '{}'],
+    ] as const
+  ).map(([field, json]): Scenario => ({
+    name: `${field} ${json.length > 60 ? `of ${json.length} characters` : json}`,
+    call: {
+      method: 'POST',
+      path: VIDEO,
+      text: field === 'prompt' ? `{"prompt":${json}}` : `{"prompt":"a","${field}":${json}}`,
+      idempotencyKey: freshKey(),
+    },
+    answer: { status: 202 },
+  })),
+);
