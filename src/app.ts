@@ -13,7 +13,7 @@ import { createJobs } from './jobs/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createLedger } from './ledger/index.ts';
 import { createLimits } from './limits/index.ts';
-import { createMedia, createMediaDisk } from './media/index.ts';
+import { createMedia, createMediaDisk, type MediaStore } from './media/index.ts';
 import { createOperations, type Operations } from './operations/index.ts';
 import type { Provider } from './providers/index.ts';
 import type { Runtime } from './runtime/index.ts';
@@ -44,6 +44,8 @@ export type AppParts = {
   providers: readonly Provider[];
   /** The base of every link that is handed out; asked each time, because a free port is known only late. */
   publicUrl: () => string;
+  /** Instead of the folder `mediaDir`; for tests of what a failing store does. */
+  mediaStore?: MediaStore;
   /** For tests that need a full disk. */
   freeBytes?: (dir: string) => number;
 };
@@ -58,7 +60,7 @@ export function createApp(parts: AppParts): App {
   const keys = createKeys({ random });
   const ledger = createLedger({ random });
   const limits = createLimits({ clock });
-  const store = createMediaDisk(parts.mediaDir);
+  const store = parts.mediaStore ?? createMediaDisk(parts.mediaDir);
   const media = createMedia({ db, store, linkKey: deriveKey(masterKey, 'media-links'), clock });
   const owner = makeId('node', { now: clock.now(), random });
   const leaves = { audit, catalog, customers, idempotency, keys, ledger, limits, media };

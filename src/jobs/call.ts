@@ -1,6 +1,6 @@
 // Calls to providers, with a deadline for each. Whatever an adapter throws, a timeout included, means that nothing
 // is known: it becomes an outcome here and nowhere else.
-import { messageOf } from '../errors.ts';
+import { Bug, messageOf } from '../errors.ts';
 import type { AttemptOutcome, ProviderContext } from '../providers/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 
@@ -12,7 +12,12 @@ export type Caller = {
   ): Promise<AttemptOutcome>;
   /** Does a piece of work with the network. @throws Error when it does not end in time; the work is aborted then */
   within<T>(timeoutMs: number, work: (context: ProviderContext) => Promise<T>): Promise<T>;
+  /** Writes down what must not get lost, a few times more when the database cannot; then throws what it threw. */
+  insist(write: () => Promise<void>): Promise<void>;
 };
+
+/** Together well within a lease: long enough for a moment without room on the disk. */
+export const INSIST_AFTER_MS = [500, 2000, 8000] as const;
 
 const TIMED_OUT = Symbol('timed out');
 
@@ -32,6 +37,17 @@ export function createCaller({ net, clock }: Pick<Runtime, 'net' | 'clock'>): Ca
 
   return {
     within,
+    async insist(write) {
+      for (const waitMs of INSIST_AFTER_MS) {
+        try {
+          return await write();
+        } catch (thrown) {
+          if (thrown instanceof Bug) throw thrown;
+          await clock.sleep(waitMs);
+        }
+      }
+      return write();
+    },
     async ask(call, { timeoutMs, otherwise }) {
       try {
         return await within(timeoutMs, call);

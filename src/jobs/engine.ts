@@ -4,9 +4,10 @@ import { messageOf } from '../errors.ts';
 import { MINUTE_MS, SECOND_MS, type Instant } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { first, type Db } from '../store/db.ts';
-import { readJob, type Job } from './job.ts';
-import { claimDueJobs, findNextDue, handBackLeases, releaseLeases, renewLeases } from './queries.ts';
-import { retryAt, moveOn } from './progress.ts';
+import type { ClockJumps } from './clock-jumps.ts';
+import { readJob, type JobRow } from './job.ts';
+import { claimDueJobs, findNextDue, handBackLeases, leaveJob, releaseLeases, renewLease } from './queries.ts';
+import { retryAt } from './progress.ts';
 import type { Step } from './steps.ts';
 
 export type Engine = {
@@ -24,58 +25,76 @@ export type Engine = {
 
 export const LEASE_MS = MINUTE_MS;
 /** Steps at once: they mostly wait for providers. */
-const MAX_STEPS = 256;
+export const MAX_STEPS = 256;
+/** When to look again for a free slot. */
+const FULL_RETRY_MS = 100;
 /** Jobs leased in one go; the loop comes back for more. */
 const CLAIM_BATCH = 64;
 /** How often a process may die over a job before the job has to wait, and by how much longer each time. */
 const POISON = { freeTries: 3, pauseMs: 15 * SECOND_MS } as const;
 
-export function createEngine(parts: { db: Db; runtime: Runtime; step: Step; owner: string }): Engine {
-  const { db, runtime, step, owner } = parts;
+export type EngineParts = { db: Db; runtime: Runtime; step: Step; jumps: ClockJumps; owner: string };
+
+export function createEngine(parts: EngineParts): Engine {
+  const { db, runtime, step, jumps, owner } = parts;
   const { clock, log, random } = runtime;
-  let stepsUnderWay = 0;
+  /** The claimed rows whose steps are under way. A job can be here twice: when its first lease ran out. */
+  const underWay = new Set<JobRow>();
   let isStopped = false;
 
-  async function runStep(job: Job): Promise<void> {
-    stepsUnderWay += 1;
+  async function runStep(row: JobRow): Promise<void> {
+    underWay.add(row);
     try {
-      await step(job);
+      await step(readJob(row));
     } catch (thrown) {
-      log.error({ err: thrown, jobId: job.id, state: job.state }, 'a step failed');
-      await leaveForLater(job);
+      log.error({ err: thrown, jobId: row.id, state: row.state }, 'a step failed');
+      await leaveForLater(row);
     } finally {
-      stepsUnderWay -= 1;
+      underWay.delete(row);
     }
   }
 
-  /** After a fault of ours, or of the disk: the step is tried again; if even this fails, when the lease ends. */
-  async function leaveForLater(job: Job): Promise<void> {
+  /** After a fault of ours, or of the disk: the job gets another step soon; if even this fails, when the lease ends. */
+  async function leaveForLater({ id, leaseNo, tries, deadlineAt }: JobRow): Promise<void> {
     try {
-      const dueAt = retryAt(clock.now(), job.tries, random);
-      await db.transaction((tx) => moveOn(tx, job, { to: job.state, dueAt, isRetry: true }));
+      const now = clock.now();
+      // A fault that outlives the deadline must not make the job due at once, for ever.
+      const latest = deadlineAt > now ? deadlineAt : Infinity;
+      const dueAt = Math.min(retryAt(now, tries, random), latest);
+      await db.transaction(async (tx) => {
+        await leaveJob(tx, { id, owner, leaseNo, dueAt });
+        tx.publish('job-due', id);
+      });
     } catch (thrown) {
-      log.warn({ jobId: job.id, reason: messageOf(thrown) }, 'a job waits for the end of its lease');
+      log.warn({ jobId: id, reason: messageOf(thrown) }, 'a job waits for the end of its lease');
     }
   }
 
   return {
     async runDue() {
-      const limit = Math.min(CLAIM_BATCH, MAX_STEPS - stepsUnderWay);
-      if (isStopped || limit <= 0) return { underway: Promise.resolve(), nextAt: null };
+      if (isStopped) return { underway: Promise.resolve(), nextAt: null };
+      const jumpedMs = await jumps.follow();
+      if (jumpedMs !== 0) log.warn({ jumpedMs }, 'the clock was set; open jobs move with it');
       const now = clock.now();
+      const limit = Math.min(CLAIM_BATCH, MAX_STEPS - underWay.size);
+      if (limit <= 0) return { underway: Promise.resolve(), nextAt: now + FULL_RETRY_MS };
       const next = first(await findNextDue(db.read, {}))?.dueAt ?? null;
       if (next === null || next > now) return { underway: Promise.resolve(), nextAt: next };
       const claim = { now, owner, leaseUntil: now + LEASE_MS, limit };
-      const jobs = (await db.transaction((tx) => claimDueJobs(tx, claim))).map(readJob);
-      const underway = Promise.all(jobs.map(runStep)).then(() => undefined);
-      return { underway, nextAt: first(await findNextDue(db.read, {}))?.dueAt ?? null };
+      const rows = await db.transaction((tx) => claimDueJobs(tx, claim));
+      const underway = Promise.all(rows.map(runStep)).then(() => undefined);
+      // Where there was something there may be more: the next look tells.
+      return { underway, nextAt: rows.length === 0 ? null : now };
     },
     stop: () => {
       isStopped = true;
     },
     async renewLeases() {
-      if (stepsUnderWay === 0) return;
-      await db.transaction((tx) => renewLeases(tx, { owner, leaseUntil: clock.now() + LEASE_MS }));
+      if (underWay.size === 0) return;
+      await db.transaction(async (tx) => {
+        const leaseUntil = clock.now() + LEASE_MS;
+        for (const { id, leaseNo } of underWay) await renewLease(tx, { id, owner, leaseNo, leaseUntil });
+      });
     },
     async takeOver() {
       const released = await db.transaction((tx) => releaseLeases(tx, { now: tx.now, ...POISON }));

@@ -16,6 +16,7 @@ import { toPage, type Page, type PageRequest } from '../store/page.ts';
 import { readAttempt, type Attempt } from './attempt.ts';
 import { createCaller } from './call.ts';
 import { createCancel, type Cancel } from './cancel.ts';
+import { createClockJumps } from './clock-jumps.ts';
 import { createEndings, type Endings } from './endings.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { isEnded, readJob, type Job } from './job.ts';
@@ -57,7 +58,7 @@ export type Jobs = {
   outputsOf(job: Job): Promise<{ output: StoredFile; poster: StoredFile | null }>;
   attemptsOf(jobId: string): Promise<Attempt[]>;
   eventsOf(jobId: string): Promise<JobEvent[]>;
-  /** How many queued jobs are ahead of this one. */
+  /** How many queued jobs are ahead of this one; past a thousand it is a thousand. */
   queuePosition(job: Job): Promise<number>;
   cancel: Cancel;
   /** Resolves when the job ends, after `ms` at the latest; with the job as it is then. */
@@ -97,6 +98,7 @@ export function createJobs(parts: JobsParts): Jobs {
   const settle = createSettle({ ...parts, random });
   const outcomes = createOutcomes({ db, runtime, settle, candidates });
   const endings = createEndings({ db, clock });
+  const jumps = createClockJumps({ db, clock });
   const step = createStep({ db, media, router, runtime, outcomes, candidates, deleteAt });
 
   async function deleteAt(customerId: string, now: number): Promise<number> {
@@ -113,19 +115,24 @@ export function createJobs(parts: JobsParts): Jobs {
   }
 
   return {
-    submit: createSubmit({ ...parts, router, clock, random }),
+    submit: createSubmit({ ...parts, router, jumps, clock, random }),
     getOwn,
     get,
-    list: async (filter, page) => toPage((await listJobs(db.read, filter, page)).map(readJob), page.limit),
+    list: async (filter, page) =>
+      toPage((await listJobs(db.read, filter, page)).map(readJob), page.limit, (job) => job.id),
     async outputsOf(job) {
-      const files = (await media.filesOf(db.read, job.id)).filter((file) => file.deletedAt === null);
+      // Past its retention a file may still be there for a minute, and its link would be expired from the start.
+      const isKept = (file: StoredFile) => file.deletedAt === null && file.deleteAt > clock.now();
+      const files = (await media.filesOf(db.read, job.id)).filter(isKept);
       const output = files.find((file) => file.role === 'output');
       if (output === undefined) throw new GatewayError('result_unavailable');
       return { output, poster: files.find((file) => file.role === 'poster') ?? null };
     },
     attemptsOf: async (jobId) => (await listAttempts(db.read, { jobId })).map(readAttempt),
     eventsOf: (jobId) => listEvents(db.read, { jobId }),
-    queuePosition: (job) => countQueuedBefore(db.read, job.createdAt),
+    async queuePosition({ createdAt }) {
+      return Number(first(await countQueuedBefore(db.read, { createdAt }))?.count ?? 0);
+    },
     cancel: createCancel({ db, router, caller: createCaller(runtime), settle }),
     async waitForEnd(owner, id, ms) {
       await endings.wait(id, ms, async () => isEnded((await getOwn(owner, id)).state));
@@ -164,7 +171,7 @@ export function createJobs(parts: JobsParts): Jobs {
       );
     },
     oldestQueued: async () => first(await findOldestQueued(db.read, {})),
-    engine: createEngine({ db, runtime, step, owner: parts.owner }),
+    engine: createEngine({ db, runtime, step, jumps, owner: parts.owner }),
     endings,
   };
 }

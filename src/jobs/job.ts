@@ -9,7 +9,8 @@ import type { JobState } from '../store/db.ts';
 export const MOVES: Readonly<Record<JobState, readonly JobState[]>> = {
   queued: ['submitting', 'failed', 'canceled'],
   // Back to queued: the provider certainly did not take it, another may.
-  submitting: ['running', 'storing', 'queued', 'unknown', 'failed', 'canceled'],
+  submitting: ['running', 'storing', 'queued', 'unknown', 'failed'],
+  // Never back to queued: what may be under way at one provider is not given to another.
   unknown: ['running', 'storing', 'failed'],
   running: ['storing', 'failed', 'canceled'],
   storing: ['completed', 'failed'],
@@ -82,7 +83,8 @@ const columnsSchema = v.object({
   errorCode: v.nullable(v.picklist(ERROR_CODES)),
 });
 
-type JobRow = Omit<Job, 'input' | 'metadata' | 'errorCode'> & {
+/** A job as it stands in the database, its JSON columns unread. */
+export type JobRow = Omit<Job, 'input' | 'metadata' | 'errorCode'> & {
   input: unknown;
   metadata: unknown;
   errorCode: string | null;

@@ -3,13 +3,13 @@
 import { ERROR_CATALOGUE, unreachable, type ErrorCode } from '../errors.ts';
 import type { AttemptOutcome } from '../providers/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { first, type Db } from '../store/db.ts';
-import { readAttempt, type Attempt } from './attempt.ts';
+import type { Db } from '../store/db.ts';
+import type { Attempt } from './attempt.ts';
 import type { Job } from './job.ts';
 import { moveOn, retryAt, type Move } from './progress.ts';
-import { findNewestAttempt, updateAttempt } from './queries.ts';
+import { updateAttempt } from './queries.ts';
 import type { Candidates } from './route.ts';
-import { recordEvent, type Ending, type Settle } from './settle.ts';
+import { GATEWAY, recordEvent, type Ending, type Settle } from './settle.ts';
 
 export type OutcomeParts = { db: Db; runtime: Runtime; settle: Settle; candidates: Candidates };
 
@@ -28,9 +28,8 @@ export type Outcomes = {
 
 /** A reference or an output that cannot be had that often is not worth another try. */
 const MAX_TRIES = 6;
-/** The actor of everything that happens without anybody asking. */
-const GATEWAY = 'gateway';
-
+/** A provider that says "at once" for ever must not keep us busy. */
+const MIN_POLL_MS = 250;
 /** What it says about a job that its deadline found it in this state. */
 const DEADLINE_CODES: Partial<Record<Job['state'], ErrorCode>> = {
   queued: 'provider_unavailable',
@@ -47,13 +46,13 @@ export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts
     const now = clock.now();
     const acceptedAt = attempt.acceptedAt ?? now;
     switch (outcome.kind) {
-      case 'pending':
-        if (job.state === 'running') return wait(job, { dueAt: Math.max(outcome.pollAt, now) });
-        return advance(
-          job,
-          { to: 'running', dueAt: Math.max(outcome.pollAt, now) },
-          { ...attempt, outcome: 'accepted', providerJobId: outcome.providerJobId, acceptedAt },
-        );
+      case 'pending': {
+        const dueAt = Math.max(outcome.pollAt, now + MIN_POLL_MS);
+        if (job.state === 'running') return wait(job, { dueAt });
+        const { providerJobId } = outcome;
+        const accepted = { ...attempt, outcome: 'accepted', providerJobId, acceptedAt } as const;
+        return advance(job, { to: 'running', dueAt }, accepted);
+      }
       case 'completed': {
         const { providerJobId, outputs } = outcome;
         const done = {
@@ -77,15 +76,23 @@ export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts
         if (job.state !== 'running') return applyUnknown(job, attempt, outcome.reason);
         return wait(job, { dueAt: outcome.retryAt ?? retryAt(now, job.tries, random), isRetry: true });
       case 'unknown':
+        // Whoever polls knows that the order was taken.
+        if (job.state === 'running') return apply(job, attempt, { ...outcome, kind: 'unreachable' });
         return applyUnknown(job, attempt, outcome.reason);
       default:
         return unreachable(outcome);
     }
   }
 
-  /** Once a provider has worked on a job it has cost somebody money: only a refused submit goes to another. */
+  /**
+   * Once a provider has worked on a job it has cost somebody money: only a refused submit goes to another. What
+   * refuses to be asked again says nothing about the first time.
+   */
   async function applyFailure(job: Job, attempt: Attempt, code: ErrorCode): Promise<void> {
-    if (attempt.outcome === 'failed' && job.state !== 'running') {
+    if (attempt.outcome === 'failed' && job.state === 'unknown') {
+      return applyUnknown(job, { ...attempt, endedAt: null }, attempt.reason ?? code);
+    }
+    if (attempt.outcome === 'failed' && job.state === 'submitting') {
       const others = await candidates(job, { alsoFailed: attempt.provider });
       if (others.length > 0) return advance(job, { to: 'queued', dueAt: clock.now() }, attempt);
     }
@@ -136,11 +143,7 @@ export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts
       if (job.tries >= MAX_TRIES) return end(job, failure(code));
       await wait(job, { dueAt: retryAt(clock.now(), job.tries, random), isRetry: true });
     },
-    async expire(job) {
-      const row = first(await findNewestAttempt(db.read, { jobId: job.id }));
-      const attempt = row === null ? undefined : { ...readAttempt(row), endedAt: clock.now() };
-      await end(job, failure(DEADLINE_CODES[job.state] ?? 'internal_error'), attempt);
-    },
+    expire: (job) => end(job, failure(DEADLINE_CODES[job.state] ?? 'internal_error')),
   };
 }
 

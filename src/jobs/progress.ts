@@ -32,7 +32,7 @@ export async function moveOn(tx: Tx, job: Job, move: Move): Promise<Job | null> 
     dueAt: Math.min(move.dueAt, job.deadlineAt),
     tries: move.isRetry === true ? job.tries : 0,
     leaseOwner: move.keepLease === true ? job.leaseOwner : null,
-    startedAt: job.startedAt ?? (move.to === 'running' || move.to === 'storing' ? tx.now : null),
+    startedAt: job.startedAt ?? (hasBegun(move.to) ? Math.max(tx.now, job.createdAt) : null),
     updatedAt: tx.now,
   };
   const rows = await moveJob(tx, {
@@ -49,6 +49,10 @@ export async function moveOn(tx: Tx, job: Job, move: Move): Promise<Job | null> 
   if (rows.length === 0) return null;
   if (moved.leaseOwner === null) tx.publish('job-due', job.id);
   return moved;
+}
+
+function hasBegun(state: JobState): boolean {
+  return state === 'running' || state === 'storing';
 }
 
 /** When a step that got nowhere for the `tries`-th time in a row is tried again. */

@@ -1,11 +1,17 @@
 // The rows of jobs, attempts and events. Every change of a job's state names the state it expects.
-import { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lte, min, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, min, sql } from 'drizzle-orm';
 import type { JobType, Mode } from '../words.ts';
-import { insertion, statement, type Connection, type JobState, type Tables } from '../store/db.ts';
-import { afterCursor, newestFirst, type PageRequest } from '../store/page.ts';
+import {
+  fixedLimit,
+  insertion,
+  statement,
+  type Connection,
+  type JobState,
+  type Tables,
+} from '../store/db.ts';
+import { afterCursor, type PageRequest } from '../store/page.ts';
 
 export const insertJob = insertion('jobs');
-export const insertEvent = insertion('events');
 export const insertAttempt = insertion('attempts');
 
 export const findJob = statement(({ q, t }, p: { id: string }) =>
@@ -52,11 +58,22 @@ export const findNextDue = statement(({ q, t }, _: Record<string, never>) =>
     .where(isNull(t.jobs.endedAt)),
 );
 
-export const renewLeases = statement(({ q, t }, p: { owner: string; leaseUntil: number }) =>
-  q
-    .update(t.jobs)
-    .set({ dueAt: p.leaseUntil })
-    .where(and(isNull(t.jobs.endedAt), eq(t.jobs.leaseOwner, p.owner))),
+/** Makes a lease last longer, while it is still the one under which the job was claimed. */
+export const renewLease = statement(
+  ({ q, t }, p: { id: string; owner: string; leaseNo: number; leaseUntil: number }) =>
+    q
+      .update(t.jobs)
+      .set({ dueAt: p.leaseUntil })
+      .where(and(eq(t.jobs.id, p.id), eq(t.jobs.leaseOwner, p.owner), eq(t.jobs.leaseNo, p.leaseNo))),
+);
+
+/** Gives a leased job up for a later step, in whatever state its step has left it. */
+export const leaveJob = statement(
+  ({ q, t }, p: { id: string; owner: string; leaseNo: number; dueAt: number }) =>
+    q
+      .update(t.jobs)
+      .set({ leaseOwner: null, dueAt: p.dueAt })
+      .where(and(eq(t.jobs.id, p.id), eq(t.jobs.leaseOwner, p.owner), eq(t.jobs.leaseNo, p.leaseNo))),
 );
 
 /** What a worker that died has lost that often is tried again ever later, in case it is what kills the worker. */
@@ -65,8 +82,7 @@ export const releaseLeases = statement(({ q, t }, p: { now: number; freeTries: n
     .update(t.jobs)
     .set({
       leaseOwner: null,
-      dueAt: sql`${p.now} + CASE WHEN ${t.jobs.tries} <= ${p.freeTries} THEN 0
-          ELSE ${p.pauseMs} * (${t.jobs.tries} - ${p.freeTries}) END`,
+      dueAt: sql`min(${t.jobs.deadlineAt}, ${p.now} + ${p.pauseMs} * max(0, ${t.jobs.tries} - ${p.freeTries}))`,
     })
     .where(and(isNull(t.jobs.endedAt), isNotNull(t.jobs.leaseOwner)))
     .returning({ id: t.jobs.id }),
@@ -78,6 +94,14 @@ export const handBackLeases = statement(({ q, t }, p: { now: number; owner: stri
     .update(t.jobs)
     .set({ leaseOwner: null, dueAt: p.now, tries: 0 })
     .where(and(isNull(t.jobs.endedAt), eq(t.jobs.leaseOwner, p.owner))),
+);
+
+/** Moves the instants of all open jobs, as the clock was moved. */
+export const shiftOpenJobs = statement(({ q, t }, p: { byMs: number }) =>
+  q
+    .update(t.jobs)
+    .set({ dueAt: sql`${t.jobs.dueAt} + ${p.byMs}`, deadlineAt: sql`${t.jobs.deadlineAt} + ${p.byMs}` })
+    .where(isNull(t.jobs.endedAt)),
 );
 
 export type JobMove = {
@@ -139,7 +163,8 @@ export const endJob = statement(
         errorCode: p.errorCode,
         errorMessage: p.errorMessage,
         updatedAt: p.now,
-        endedAt: p.now,
+        // A clock that was set back must not make a job end before it began.
+        endedAt: sql`max(${p.now}, ${t.jobs.createdAt})`,
       })
       .where(and(eq(t.jobs.id, p.id), isNull(t.jobs.endedAt)))
       .returning(),
@@ -162,8 +187,8 @@ export function listJobs({ q, t }: Connection, filter: JobFilter, page: PageRequ
   return q
     .select()
     .from(t.jobs)
-    .where(and(...filterConditions(t, filter), afterCursor(page.cursor, t.jobs.createdAt, t.jobs.id)))
-    .orderBy(...newestFirst(t.jobs.createdAt, t.jobs.id))
+    .where(and(...filterConditions(t, filter), afterCursor(t.jobs.id, page.cursor)))
+    .orderBy(desc(t.jobs.id))
     .limit(page.limit + 1);
 }
 
@@ -191,24 +216,37 @@ export const findOldestQueued = statement(({ q, t }, _: Record<string, never>) =
   q
     .select({ id: t.jobs.id, createdAt: t.jobs.createdAt })
     .from(t.jobs)
-    .where(and(isNull(t.jobs.endedAt), eq(t.jobs.state, 'queued')))
+    .where(eq(t.jobs.state, sql`'queued'`))
     .orderBy(asc(t.jobs.createdAt))
-    .limit(1),
+    .limit(fixedLimit(1)),
 );
 
-/** Open jobs that were accepted before this one and also wait for their first step. */
-export const countQueuedBefore = ({ q, t }: Connection, createdAt: number) =>
-  q.$count(
-    t.jobs,
-    and(isNull(t.jobs.endedAt), eq(t.jobs.state, 'queued'), sql`${t.jobs.createdAt} < ${createdAt}`),
-  );
+/** Further back nobody cares for the exact number, and counting would cost. */
+const MAX_QUEUE_POSITION = 1000;
+
+/** The jobs that were accepted before an instant and also wait for their first step, a thousand at most. */
+export const countQueuedBefore = statement(({ q, t }, p: { createdAt: number }) =>
+  q.select({ count: sql<number>`count(*)` }).from(
+    q
+      .select({ id: t.jobs.id })
+      .from(t.jobs)
+      .where(and(eq(t.jobs.state, sql`'queued'`), lt(t.jobs.createdAt, p.createdAt)))
+      .limit(fixedLimit(MAX_QUEUE_POSITION))
+      .as('ahead'),
+  ),
+);
 
 export const listAttempts = statement(({ q, t }, p: { jobId: string }) =>
   q.select().from(t.attempts).where(eq(t.attempts.jobId, p.jobId)).orderBy(asc(t.attempts.number)),
 );
 
 export const findNewestAttempt = statement(({ q, t }, p: { jobId: string }) =>
-  q.select().from(t.attempts).where(eq(t.attempts.jobId, p.jobId)).orderBy(desc(t.attempts.number)).limit(1),
+  q
+    .select()
+    .from(t.attempts)
+    .where(eq(t.attempts.jobId, p.jobId))
+    .orderBy(desc(t.attempts.number))
+    .limit(fixedLimit(1)),
 );
 
 export type AttemptUpdate = {
@@ -235,12 +273,33 @@ export const updateAttempt = statement(({ q, t }, p: AttemptUpdate) =>
     .where(eq(t.attempts.id, p.id)),
 );
 
-export const listEvents = statement(({ q, t }, p: { jobId: string }) =>
+/** Ends what is still open of a job's attempts, for the end of the job. */
+export const closeAttempts = statement(({ q, t }, p: { jobId: string; isCanceled: number; now: number }) =>
   q
-    .select()
-    .from(t.events)
-    .where(eq(t.events.jobId, p.jobId))
-    .orderBy(asc(t.events.createdAt), asc(t.events.id)),
+    .update(t.attempts)
+    .set({
+      outcome: sql`CASE WHEN ${p.isCanceled} = 1 THEN 'canceled' ELSE ${t.attempts.outcome} END`,
+      endedAt: p.now,
+    })
+    .where(and(eq(t.attempts.jobId, p.jobId), isNull(t.attempts.endedAt))),
+);
+
+type NewEvent = Omit<Tables['events']['$inferSelect'], 'number'>;
+
+/** The first event of a job's timeline, whose number is no question; a third of the price of the next one. */
+export const insertFirstEvent = insertion('events');
+
+/** Adds the next event of a job's timeline. */
+export const insertEvent = statement(({ q, t }, p: NewEvent) =>
+  q.insert(t.events).values({
+    ...{ id: p.id, jobId: p.jobId, customerId: p.customerId },
+    number: sql`(SELECT coalesce(max(number), 0) + 1 FROM events WHERE job_id = ${p.jobId})`,
+    ...{ kind: p.kind, reason: p.reason, actor: p.actor, createdAt: p.createdAt },
+  }),
+);
+
+export const listEvents = statement(({ q, t }, p: { jobId: string }) =>
+  q.select().from(t.events).where(eq(t.events.jobId, p.jobId)).orderBy(asc(t.events.number)),
 );
 
 export const countOpenJobs = ({ q, t }: Connection) => q.$count(t.jobs, isNull(t.jobs.endedAt));

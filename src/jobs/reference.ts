@@ -14,8 +14,10 @@ import { HOUR_MS, SECOND_MS, type Clock } from '../runtime/clock.ts';
 import type { Net } from '../runtime/net.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Order } from '../providers/index.ts';
-import type { Db } from '../store/db.ts';
+import { first, type Db } from '../store/db.ts';
+import type { ReferenceStrength } from '../words.ts';
 import type { Job } from './job.ts';
+import { findJob } from './queries.ts';
 
 export type ReferenceParts = { db: Db; media: Media; net: Net; clock: Clock; random: Random };
 
@@ -31,10 +33,15 @@ export type LoadedReference =
 
 /** Longer than any job can live; the end of the job comes first as a rule. */
 const KEEP_MS = 25 * HOUR_MS;
+/** When an image that could not be put on disk is worth another try. */
+const STORE_RETRY_MS = 10 * SECOND_MS;
 const DOWNLOAD_DEADLINE_MS = 15 * SECOND_MS;
 const MAX_REDIRECTS = 3;
 
-/** Puts an inline reference on disk, before the transaction that accepts its job. */
+/**
+ * Puts an inline reference on disk, before the transaction that accepts its job.
+ * @throws GatewayError `service_unavailable` when the disk does not take it
+ */
 export async function storeInlineReference(
   { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
   customerId: string,
@@ -42,7 +49,12 @@ export async function storeInlineReference(
 ): Promise<IncomingReference | null> {
   if (reference === null || reference.source.kind !== 'inline') return null;
   const { bytes, header } = reference.source;
-  return storeBytes({ media, random, clock }, customerId, { bytes, header });
+  try {
+    return await storeBytes({ media, random, clock }, customerId, { bytes, header });
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
+    throw new GatewayError('service_unavailable', { retryAfterMs: STORE_RETRY_MS, cause });
+  }
 }
 
 async function storeBytes(
@@ -69,12 +81,8 @@ async function storeBytes(
   };
 }
 
-/** The bytes of a job's reference: from disk, or fetched now and kept for the next attempt. */
-export async function loadReference(
-  parts: ReferenceParts,
-  job: Job,
-  signal: AbortSignal,
-): Promise<LoadedReference> {
+/** The bytes of a leased job's reference: from disk, or fetched now and kept for the next attempt. */
+export async function loadReference(parts: ReferenceParts, job: Job): Promise<LoadedReference> {
   const { reference } = job.input;
   if (reference === undefined) return { kind: 'ready', reference: null };
   const { strength, url } = reference;
@@ -90,17 +98,13 @@ export async function loadReference(
   }
   if (url === undefined)
     return { kind: 'refused', code: 'file_load_error', message: 'The reference image is gone.' };
-  return downloadReference(parts, job, { url, strength, signal });
+  return downloadReference(parts, job, { url, strength });
 }
 
 async function downloadReference(
   parts: ReferenceParts,
   job: Job,
-  {
-    url,
-    strength,
-    signal,
-  }: { url: string; strength: NonNullable<Order['reference']>['strength']; signal: AbortSignal },
+  { url, strength }: { url: string; strength: ReferenceStrength },
 ): Promise<LoadedReference> {
   const answer = await parts.net.fetch({
     url,
@@ -108,7 +112,6 @@ async function downloadReference(
     deadlineMs: DOWNLOAD_DEADLINE_MS,
     maxBytes: MAX_REFERENCE_BYTES,
     maxRedirects: MAX_REDIRECTS,
-    signal,
   });
   // One vague sentence for every cause, so that nobody can use us to look around in a network.
   const message = 'The reference image could not be downloaded.';
@@ -125,8 +128,7 @@ async function downloadReference(
   if (answer.status !== 200) return { kind: 'refused', code: 'file_download_error', message };
   try {
     const header = checkReferenceBytes(answer.body, null);
-    const file = await storeBytes(parts, job.customerId, { bytes: answer.body, header });
-    await parts.db.transaction((tx) => parts.media.record(tx, { ...file, jobId: job.id, createdAt: tx.now }));
+    await keep(parts, job, await storeBytes(parts, job.customerId, { bytes: answer.body, header }));
     return { kind: 'ready', reference: { bytes: answer.body, contentType: header.contentType, strength } };
   } catch (thrown) {
     if (thrown instanceof GatewayError && thrown.code !== 'service_unavailable') {
@@ -134,4 +136,14 @@ async function downloadReference(
     }
     throw thrown;
   }
+}
+
+/** Records the file with its job, unless somebody else has taken the job meanwhile. */
+async function keep({ db, media }: ReferenceParts, job: Job, file: IncomingReference): Promise<void> {
+  const isKept = await db.transaction(async (tx) => {
+    if (first(await findJob(tx, { id: job.id }))?.leaseNo !== job.leaseNo) return false;
+    await media.record(tx, { ...file, jobId: job.id, createdAt: tx.now });
+    return true;
+  });
+  if (!isKept) await media.discard(file.id);
 }

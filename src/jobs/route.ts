@@ -41,13 +41,15 @@ export function createRouter(providers: readonly Provider[]): Router {
 
 export function createCandidates(parts: { db: Db; catalog: Catalog; router: Router }): Candidates {
   return async (job, { alsoFailed }) => {
+    const model = parts.catalog.models.find(({ id }) => id === job.model);
     const attempts = await listAttempts(parts.db.read, { jobId: job.id });
-    if (attempts.length >= MAX_ATTEMPTS) return [];
+    // A model that is no longer in the catalogue has nobody who serves it.
+    if (model === undefined || attempts.length >= MAX_ATTEMPTS) return [];
     const failed = attempts
       .filter((attempt) => attempt.outcome === 'failed')
       .map((attempt) => attempt.provider);
     return parts.router.candidates(orderOf(job), {
-      model: parts.catalog.getModel(job.model),
+      model,
       mode: job.mode,
       failed: alsoFailed === null ? failed : [...failed, alsoFailed],
     });

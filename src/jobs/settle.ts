@@ -8,8 +8,11 @@ import type { Limits } from '../limits/index.ts';
 import type { Media, StoredFile } from '../media/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { first, type Tx } from '../store/db.ts';
-import { readJob, type EndState, type Job } from './job.ts';
-import { endJob, fenceOpenJob, insertEvent } from './queries.ts';
+import { MOVES, readJob, type EndState, type Job } from './job.ts';
+import { closeAttempts, endJob, fenceOpenJob, insertEvent, insertFirstEvent } from './queries.ts';
+
+/** The actor of everything that happens without anybody asking. */
+export const GATEWAY = 'gateway';
 
 export type Ending =
   | { state: 'completed'; files: StoredFile[] }
@@ -26,12 +29,14 @@ export type Settle = (tx: Tx, job: Job, ending: Ending & { actor: string }) => P
 
 export function createSettle({ ledger, limits, media, random }: SettleParts): Settle {
   return async (tx, job, ending) => {
-    const fenced = await fenceOpenJob(tx, { id: job.id, leaseNo: job.leaseNo });
-    if (fenced.length === 0) return null;
+    const fenced = first(await fenceOpenJob(tx, { id: job.id, leaseNo: job.leaseNo }));
+    if (fenced === null) return null;
+    assert(MOVES[fenced.state].includes(ending.state), `no job ends ${ending.state} from ${fenced.state}`);
     await moveCredits(tx, job, ending.state, ending.actor);
     await limits.closeJob(tx, job);
     await media.expireReferences(tx, job.id);
     if (ending.state === 'completed') for (const file of ending.files) await media.record(tx, file);
+    await closeAttempts(tx, { jobId: job.id, isCanceled: ending.state === 'canceled' ? 1 : 0, now: tx.now });
     const ended = first(
       await endJob(tx, {
         id: job.id,
@@ -73,7 +78,24 @@ export async function recordEvent(
   random: Random,
   event: { job: Pick<Job, 'id' | 'customerId'>; kind: string; actor: string; reason?: string | null },
 ): Promise<void> {
-  await insertEvent(tx, {
+  await insertEvent(tx, eventRow(tx, random, event));
+}
+
+/** Writes the first line of a job's timeline. */
+export async function recordAcceptance(
+  tx: Tx,
+  random: Random,
+  event: { job: Pick<Job, 'id' | 'customerId'>; actor: string },
+): Promise<void> {
+  await insertFirstEvent(tx, { ...eventRow(tx, random, { ...event, kind: 'job.accepted' }), number: 1 });
+}
+
+function eventRow(
+  tx: Tx,
+  random: Random,
+  event: { job: Pick<Job, 'id' | 'customerId'>; kind: string; actor: string; reason?: string | null },
+) {
+  return {
     id: makeId('event', { now: tx.now, random }),
     jobId: event.job.id,
     customerId: event.job.customerId,
@@ -81,5 +103,5 @@ export async function recordEvent(
     reason: event.reason ?? null,
     actor: event.actor,
     createdAt: tx.now,
-  });
+  };
 }

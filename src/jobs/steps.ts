@@ -13,8 +13,9 @@ import type { Outcomes } from './outcome.ts';
 import { storeOutputs } from './output.ts';
 import { moveOn } from './progress.ts';
 import { findNewestAttempt, insertAttempt, listAttempts } from './queries.ts';
-import { loadReference } from './reference.ts';
+import { loadReference, type LoadedReference } from './reference.ts';
 import { orderOf, type Candidates, type Router } from './route.ts';
+import { GATEWAY, recordEvent } from './settle.ts';
 
 export type StepParts = {
   db: Db;
@@ -38,6 +39,7 @@ export function createStep(parts: StepParts): Step {
   const { db, media, router, runtime, outcomes, candidates } = parts;
   const { clock, random } = runtime;
   const caller = createCaller(runtime);
+  const referenceParts = { db, media, net: runtime.net, clock, random };
 
   return async function step(job) {
     if (clock.now() >= job.deadlineAt) return outcomes.expire(job);
@@ -61,31 +63,22 @@ export function createStep(parts: StepParts): Step {
   };
 
   async function submit(job: Job): Promise<void> {
-    const order = await completeOrder(job);
-    if (order === null) return;
-    const [provider] = await candidates(job, { alsoFailed: null });
-    if (provider === undefined) return outcomes.wait(job, { dueAt: clock.now() + NO_PROVIDER_RETRY_MS });
-    const begun = await beginAttempt(job, provider);
-    if (begun !== null) await handOver(begun.job, begun.attempt, { provider, order });
-  }
-
-  /** The order with its reference image; null when the reference cannot be had, and the job was dealt with. */
-  async function completeOrder(job: Job): Promise<Order | null> {
-    const loaded = await caller.within(CALL_TIMEOUT_MS, ({ signal }) =>
-      loadReference({ db, media, net: runtime.net, clock, random }, job, signal),
-    );
+    const loaded = await loadReference(referenceParts, job);
     switch (loaded.kind) {
       case 'ready':
-        return { ...orderOf(job), ...(loaded.reference === null ? {} : { reference: loaded.reference }) };
+        break;
       case 'refused':
-        await outcomes.end(job, { state: 'failed', code: loaded.code, message: loaded.message });
-        return null;
+        return outcomes.end(job, { state: 'failed', code: loaded.code, message: loaded.message });
       case 'unreachable':
-        await outcomes.retryOrFail(job, { code: 'file_download_error', reason: loaded.reason });
-        return null;
+        return outcomes.retryOrFail(job, { code: 'file_download_error', reason: loaded.reason });
       default:
         return unreachable(loaded);
     }
+    const [provider] = await candidates(job, { alsoFailed: null });
+    if (provider === undefined) return outcomes.wait(job, { dueAt: clock.now() + NO_PROVIDER_RETRY_MS });
+    const begun = await beginAttempt(job, provider);
+    if (begun === null) return;
+    await handOver(begun.job, begun.attempt, { provider, order: withReference(job, loaded) });
   }
 
   /** The attempt is on disk before the provider hears of it. */
@@ -107,6 +100,7 @@ export function createStep(parts: StepParts): Step {
         endedAt: null,
       };
       await insertAttempt(tx, attempt);
+      await recordEvent(tx, random, { job, kind: 'job.submitting', actor: GATEWAY });
       return { job: moved, attempt };
     });
   }
@@ -120,18 +114,19 @@ export function createStep(parts: StepParts): Step {
       timeoutMs: CALL_TIMEOUT_MS,
       otherwise: 'unknown',
     });
-    await outcomes.apply(job, attempt, outcome);
+    // An answer that gets lost here leaves a job whose outcome is unknown, and an order that nobody collects.
+    await caller.insist(() => outcomes.apply(job, attempt, outcome));
   }
 
   /** A submit that nobody saw end. Only a provider that recognises the repetition is asked again. */
   async function reconcile(job: Job): Promise<void> {
     const { attempt, provider } = await current(job);
-    if (!provider.submitIsRepeatable) {
-      if (job.state === 'unknown') return outcomes.wait(job, { dueAt: job.deadlineAt });
-      return outcomes.apply(job, attempt, { kind: 'unknown', reason: 'the submit was interrupted' });
-    }
-    const order = await completeOrder(job);
-    if (order !== null) await handOver(job, attempt, { provider, order });
+    const unknown = (reason: string) => outcomes.apply(job, attempt, { kind: 'unknown', reason });
+    if (job.state === 'submitting') return unknown('the submit was interrupted');
+    if (!provider.submitIsRepeatable) return outcomes.wait(job, { dueAt: job.deadlineAt });
+    const loaded = await loadReference(referenceParts, job);
+    if (loaded.kind !== 'ready') return unknown('the reference image is missing for a repetition');
+    await handOver(job, attempt, { provider, order: withReference(job, loaded) });
   }
 
   async function poll(job: Job): Promise<void> {
@@ -147,8 +142,8 @@ export function createStep(parts: StepParts): Step {
 
   async function store(job: Job): Promise<void> {
     const { attempt, provider } = await current(job);
-    const order = await completeOrder(job);
-    if (order === null) return;
+    // What is made already is not lost because of what it was made from.
+    const order = withReference(job, await loadReference(referenceParts, job));
     const now = clock.now();
     const times = { now, deleteAt: await parts.deleteAt(job.customerId, now) };
     const stored = await caller
@@ -174,4 +169,9 @@ export function createStep(parts: StepParts): Step {
     assert(row !== null && provider !== null, `job ${job.id} has no attempt at a known provider`);
     return { attempt: readAttempt(row), provider };
   }
+}
+
+function withReference(job: Job, loaded: LoadedReference): Order {
+  const reference = loaded.kind === 'ready' ? loaded.reference : null;
+  return { ...orderOf(job), ...(reference === null ? {} : { reference }) };
 }

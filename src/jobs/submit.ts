@@ -12,11 +12,12 @@ import { SECOND_MS, type Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Mode } from '../words.ts';
 import type { Db, Tx } from '../store/db.ts';
+import type { ClockJumps } from './clock-jumps.ts';
 import type { Job, JobInput } from './job.ts';
 import { insertJob } from './queries.ts';
 import { storeInlineReference } from './reference.ts';
 import { orderOf, type Router } from './route.ts';
-import { recordEvent } from './settle.ts';
+import { recordAcceptance } from './settle.ts';
 
 /** Who asks, as far as accepting a job depends on it. */
 export type Submitter = { customerId: string; keyId: string; mode: Mode; limits: LimitsInForce };
@@ -46,6 +47,7 @@ export type SubmitParts = {
   router: Router;
   /** @throws GatewayError `service_unavailable` when the disk has no room for new work */
   requireRoom: () => void;
+  jumps: ClockJumps;
   clock: Clock;
   random: Random;
 };
@@ -77,7 +79,7 @@ export function createSubmit(parts: SubmitParts): Submit {
     }
 
     async function accept(tx: Tx, accepting: Accepting): Promise<Submitted> {
-      const job = makeJob(tx, accepting, parts.random);
+      const job = makeJob(tx, accepting, parts);
       const answer = command.answer(job);
       if (command.idempotency !== null) {
         const claim = await parts.idempotency.claim(tx, {
@@ -106,8 +108,13 @@ export function createSubmit(parts: SubmitParts): Submit {
 
 type Accepting = { submitter: Submitter; command: SubmitJob; quote: Quote; undo: (() => void)[] };
 
-function makeJob(tx: Tx, { submitter, command, quote }: Accepting, random: Random): Job {
+function makeJob(
+  tx: Tx,
+  { submitter, command, quote }: Accepting,
+  { random, jumps }: Pick<SubmitParts, 'random' | 'jumps'>,
+): Job {
   const { model, reference } = command;
+  const dueAt = tx.now - jumps.pendingMs();
   const input: JobInput = { ...command.input };
   if (reference !== null) {
     const { source, strength } = reference;
@@ -123,8 +130,8 @@ function makeJob(tx: Tx, { submitter, command, quote }: Accepting, random: Rando
     input,
     metadata: command.metadata,
     state: 'queued',
-    dueAt: tx.now,
-    deadlineAt: tx.now + model.deadlineSeconds * SECOND_MS,
+    dueAt,
+    deadlineAt: dueAt + model.deadlineSeconds * SECOND_MS,
     leaseOwner: null,
     leaseNo: 0,
     tries: 0,
@@ -160,6 +167,6 @@ async function reserveAndInsert(tx: Tx, job: Job, { ledger, random }: SubmitPart
     requestId: job.requestId,
   });
   await insertJob(tx, job);
-  await recordEvent(tx, random, { job, kind: 'job.accepted', actor });
+  await recordAcceptance(tx, random, { job, actor });
   tx.publish('job-due', job.id);
 }

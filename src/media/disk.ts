@@ -7,6 +7,8 @@ import { isId } from '../ids.ts';
 import { assert } from '../errors.ts';
 
 export type WrittenFile = { bytes: number; sha256: string };
+/** Bytes that are read when they are asked for; the file may be gone by then. */
+export type StoredContent = Blob & { exists(): Promise<boolean> };
 export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 export type MediaStore = {
@@ -16,7 +18,7 @@ export type MediaStore = {
    */
   write(fileId: string, pieces: Pieces, maxBytes: number): Promise<WrittenFile | null>;
   /** The file to read from; null when it is not there. */
-  open(fileId: string): Promise<Bun.BunFile | null>;
+  open(fileId: string): Promise<StoredContent | null>;
   /** Does nothing when the file is gone already. */
   remove(fileId: string): Promise<void>;
   /** What was stored before an instant; `fileId` is null for what an interrupted write left. */
@@ -39,6 +41,8 @@ export function createMediaDisk(folder: string): MediaStore {
       const path = pathOf(fileId);
       await mkdir(shardOf(fileId), { recursive: true, mode: 0o700 });
       const partial = path + PARTIAL_SUFFIX;
+      // A writer that was given up and still goes on keeps the old file, which has no name any more.
+      await removeIfThere(partial);
       const written = await writePieces(partial, pieces, maxBytes).catch(async (thrown: unknown) => {
         await removeIfThere(partial);
         throw thrown;
@@ -62,9 +66,10 @@ export function createMediaDisk(folder: string): MediaStore {
           const path = join(folder, shard, name);
           const isPartial = name.endsWith(PARTIAL_SUFFIX);
           // What is not ours stays.
-          if (!isPartial && !isId('file', name)) continue;
-          const { mtimeMs } = await stat(path);
-          if (mtimeMs < instant) yield { fileId: isPartial ? null : name, remove: () => removeIfThere(path) };
+          if (!isId('file', isPartial ? name.slice(0, -PARTIAL_SUFFIX.length) : name)) continue;
+          const modifiedAt = await modifiedAtOrNone(path);
+          if (modifiedAt !== null && modifiedAt < instant)
+            yield { fileId: isPartial ? null : name, remove: () => removeIfThere(path) };
         }
       }
     },
@@ -72,7 +77,7 @@ export function createMediaDisk(folder: string): MediaStore {
 }
 
 async function writePieces(path: string, pieces: Pieces, maxBytes: number): Promise<WrittenFile | null> {
-  const handle = await open(path, 'w', 0o600);
+  const handle = await open(path, 'wx', 0o600);
   try {
     const hash = createSha256();
     let bytes = 0;
@@ -105,6 +110,16 @@ async function removeIfThere(path: string): Promise<void> {
     await unlink(path);
   } catch (thrown) {
     if (!isMissing(thrown)) throw thrown;
+  }
+}
+
+/** Null when somebody else has removed it meanwhile. */
+async function modifiedAtOrNone(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (thrown) {
+    if (isMissing(thrown)) return null;
+    throw thrown;
   }
 }
 

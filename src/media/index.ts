@@ -2,7 +2,7 @@
 import { GatewayError } from '../errors.ts';
 import { HOUR_MS, type Clock, type Instant } from '../runtime/clock.ts';
 import { first, type Connection, type Db, type FileRole, type Tx } from '../store/db.ts';
-import type { MediaStore, Pieces, WrittenFile } from './disk.ts';
+import type { MediaStore, Pieces, StoredContent, WrittenFile } from './disk.ts';
 import { isLinkValid, LINK_LIFETIME_MS, makeLink, type Link } from './link.ts';
 import {
   expireReferences,
@@ -48,7 +48,7 @@ export type Media = {
   /** Puts bytes on disk; no row yet. @returns null when they are too many, or none */
   write(fileId: string, pieces: Pieces, maxBytes: number): Promise<WrittenFile | null>;
   /** The stored bytes; null when they are not there. */
-  open(fileId: string): Promise<Bun.BunFile | null>;
+  open(fileId: string): Promise<StoredContent | null>;
   discard(fileId: string): Promise<void>;
   record(tx: Tx, file: StoredFile): Promise<void>;
   filesOf(on: Connection, jobId: string): Promise<StoredFile[]>;
@@ -63,7 +63,7 @@ export type Media = {
   follow(
     fileId: string,
     query: { exp: string; sig: string },
-  ): Promise<{ file: StoredFile; content: Bun.BunFile }>;
+  ): Promise<{ file: StoredFile; content: StoredContent }>;
   /** Deletes up to `limit` files whose retention has ended; returns how many. */
   deleteExpired(limit: number): Promise<number>;
   /** Removes up to `limit` stored files that no row knows, as an interrupted job leaves them; returns how many. */
@@ -103,9 +103,12 @@ export function createMedia(options: {
     async deleteExpired(limit) {
       const due = (await listFilesToDelete(db.read, { now: clock.now(), limit })).map((file) => file.id);
       // First the bytes, then the row: a crash in between leaves a row that the next run finds again.
-      for (const id of due) await store.remove(id);
-      if (due.length > 0) await db.transaction((tx) => markFilesDeleted(tx, due));
-      return due.length;
+      const outcomes = await Promise.allSettled(due.map((id) => store.remove(id)));
+      const removed = due.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+      if (removed.length > 0) await db.transaction((tx) => markFilesDeleted(tx, removed));
+      // One that cannot be removed must not keep the others; it is told of, and tried again.
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      return removed.length;
     },
     async sweepOrphans(limit) {
       let removed = 0;

@@ -43,10 +43,10 @@ export function createSandbox({ paint }: { paint: Paint }): Provider {
     },
     async poll(providerJobId, { clock }) {
       const { ending, readyAt } = parseJobId(providerJobId);
-      if (clock.now() < readyAt) return { kind: 'pending', providerJobId, pollAt: readyAt };
+      if (isAtWork(readyAt, clock.now())) return { kind: 'pending', providerJobId, pollAt: readyAt };
       return outcomeOf(ending, providerJobId);
     },
-    cancel: async (providerJobId, { clock }) => clock.now() < parseJobId(providerJobId).readyAt,
+    cancel: async (providerJobId, { clock }) => isAtWork(parseJobId(providerJobId).readyAt, clock.now()),
     async openOutput(output, order) {
       const { model, reference, seed = 0, ...rest } = order;
       const type = output.role === 'poster' ? 'image' : order.type;
@@ -55,6 +55,11 @@ export function createSandbox({ paint }: { paint: Paint }): Provider {
       };
     },
   };
+}
+
+/** Further off than any job takes means that the clock was set back meanwhile. */
+function isAtWork(readyAt: number, now: number): boolean {
+  return now < readyAt && readyAt - now <= LATENCY_MS.slow;
 }
 
 function endingOf({ prompt }: Order): EndingWord {

@@ -18,7 +18,7 @@ export type Scheduler = {
   nudge(): void;
   /** Ends the loop and resolves when nothing is under way. */
   stop(): Promise<void>;
-  /** How late the loop last came to its work, in milliseconds. */
+  /** For how many milliseconds work has been due that the loop has not come to; 0 while it is in time. */
   lagMs(): number;
 };
 
@@ -39,17 +39,22 @@ export function createScheduler({
   const underway = new Set<Promise<void>>();
   let isStopping = false;
   let isNudged = false;
-  let lastLagMs = 0;
+  /** When the loop is to come to its work next, or had to; null while nothing is planned. */
+  let plannedAt: Instant | null = null;
   let sleeping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
 
   async function tick(): Promise<Instant | null> {
-    const results = await Promise.all(workers.map((worker) => worker.runDue()));
-    for (const result of results) {
-      const tracked: Promise<void> = result.underway.then(() => void underway.delete(tracked));
+    const looks = await Promise.allSettled(workers.map((worker) => worker.runDue()));
+    const instants: Instant[] = [];
+    for (const look of looks) {
+      if (look.status === 'rejected') continue;
+      const tracked: Promise<void> = look.value.underway.then(() => void underway.delete(tracked));
       underway.add(tracked);
+      if (look.value.nextAt !== null) instants.push(look.value.nextAt);
     }
-    const instants = results.flatMap((result) => (result.nextAt === null ? [] : [result.nextAt]));
+    // Only now, because what the other workers have started must not be lost from sight.
+    for (const look of looks) if (look.status === 'rejected') throw look.reason;
     return instants.length === 0 ? null : Math.min(...instants);
   }
 
@@ -60,11 +65,11 @@ export function createScheduler({
         log.error({ err: thrown }, 'the scheduler could not look for work');
         return clock.now() + FAULT_PAUSE_MS;
       });
+      plannedAt = nextAt;
       const now = clock.now();
-      lastLagMs = nextAt === null ? 0 : Math.max(0, now - nextAt);
-      if (isNudged || isStopping) continue;
+      if (isNudged || isStopping || (nextAt !== null && nextAt <= now)) continue;
       sleeping = new AbortController();
-      await clock.sleep(Math.max(0, Math.min(nextAt ?? Infinity, now + MAX_SLEEP_MS) - now), sleeping.signal);
+      await clock.sleep(Math.min(nextAt ?? Infinity, now + MAX_SLEEP_MS) - now, sleeping.signal);
     }
   }
 
@@ -92,6 +97,6 @@ export function createScheduler({
       await loop;
       await Promise.all(underway);
     },
-    lagMs: () => lastLagMs,
+    lagMs: () => (plannedAt === null ? 0 : Math.max(0, clock.now() - plannedAt)),
   };
 }

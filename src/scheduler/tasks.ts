@@ -68,9 +68,18 @@ export function createTaskWorker(parts: { db: Db; clock: Clock; log: Log; tasks:
     await db.transaction((tx) => noteTaskError(tx, { name, lastError })).catch(() => undefined);
   }
 
+  let lookedAt: Instant = -Infinity;
+
+  /** After the clock was set back, what is next is not what it was. Shared tasks wait, as other nodes may not have been set. */
+  function noteTime(now: Instant): void {
+    if (now < lookedAt) for (const { task } of plans) if (!task.isShared) nextRuns.delete(task.name);
+    lookedAt = now;
+  }
+
   return {
     async runDue() {
       const now = clock.now();
+      noteTime(now);
       const started: Promise<void>[] = [];
       let nextAt: Instant | null = null;
       for (const plan of plans) {

@@ -5,13 +5,13 @@ type Answer = NetResponse | NetFailure;
 
 export type FakeNet = Net & {
   /** Answers a URL from now on. */
-  route(url: string, answer: Answer | (() => Answer)): void;
+  route(url: string, answer: Answer | (() => Answer | Promise<Answer>)): void;
   /** The URLs that were asked for, in order. */
   readonly requested: readonly string[];
 };
 
 export function createFakeNet(): FakeNet {
-  const routes = new Map<string, () => Answer>();
+  const routes = new Map<string, () => Answer | Promise<Answer>>();
   const requested: string[] = [];
   return {
     requested,

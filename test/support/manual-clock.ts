@@ -7,6 +7,8 @@ type Sleeper = { ms: number; wakeAt: number; wake: () => void };
 export type ManualClock = Clock & {
   /** Moves time and wakes who is due. */
   advance(ms: number): void;
+  /** Sets the wall clock forward or back, as an operator or a time server does; no time passes. */
+  jump(ms: number): void;
   /** Resolves as soon as somebody sleeps for exactly this long. */
   someoneSleeps(ms: number): Promise<void>;
   /** How many sleep now. */
@@ -15,10 +17,11 @@ export type ManualClock = Clock & {
 
 export function createManualClock(): ManualClock {
   let now = 1_800_000_000_000;
+  let setByMs = 0;
   const asleep = new Set<Sleeper>();
   const watchers = new Set<{ ms: number; tell: () => void }>();
   return {
-    now: () => now,
+    now: () => now + setByMs,
     elapsedMs: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
@@ -38,6 +41,9 @@ export function createManualClock(): ManualClock {
     advance(ms) {
       now += ms;
       for (const sleeper of asleep) if (sleeper.wakeAt <= now) sleeper.wake();
+    },
+    jump(ms) {
+      setByMs += ms;
     },
     someoneSleeps: (ms) =>
       new Promise((resolve) => {

@@ -1,11 +1,11 @@
 // A whole gateway for a test: the real app on a real database in a folder of its own, with time, randomness and
 // network in the test's hands. Every answer is held against what its route declares.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp, type App } from '../../src/app.ts';
 import { parseMasterKey, type MasterKey } from '../../src/crypto.ts';
 import { assert } from '../../src/errors.ts';
+import { createMediaDisk, type MediaStore } from '../../src/media/index.ts';
 import { createSandbox, type Paint, type Provider } from '../../src/providers/index.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
@@ -13,7 +13,17 @@ import { openSqlite, type SqliteStore } from '../../src/store/sqlite.ts';
 import { createFakeNet, type FakeNet } from './fake-net.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
 import { checkAnswer, type Answer } from './answers.ts';
+import {
+  createLife,
+  mortalMedia,
+  mortalNet,
+  mortalProvider,
+  mortalStore,
+  type GateKeeper,
+  type Life,
+} from './mortal.ts';
 import { createSeededRandom } from './seeded-random.ts';
+import { makeTempFolder } from './temp-folder.ts';
 import { tinyMp4, tinyPng } from './tiny-media.ts';
 
 export type { Answer } from './answers.ts';
@@ -31,6 +41,10 @@ export type WorldOptions = {
   maxPages?: number;
   freeBytes?: () => number;
   trustedProxies?: readonly string[];
+  /** Instead of a folder on disk. */
+  mediaStore?: MediaStore;
+  /** Asked at each gate between the app and its outside; may end the process or fail the call there. */
+  gateKeeper?: GateKeeper;
 };
 
 export type CallOptions = {
@@ -62,17 +76,23 @@ export type World = {
     plan?: string;
     limits?: Record<string, number>;
   }): Promise<TestCustomer>;
-  /** Does all work that is due now, without moving time. */
+  /** Does all work that is due now, without moving time; less when the process dies over it. */
   settle(): Promise<void>;
-  /** Moves time forward step by step, doing all work at its instant. */
+  /** Moves time forward step by step, doing all work at its instant; stops when the process dies over it. */
   advance(ms: number): Promise<void>;
-  /** Drops the app as a dying process would, and opens the same folder again. */
+  /** Whether a gate keeper has ended the process. */
+  isDead(): boolean;
+  /** Another app on the same store, as a second process would be: with leases of its own. */
+  openNode(): App;
+  /** Drops the app as a dying process would, with all it has in hand, and opens the same folder again. */
   crash(): Promise<void>;
+  /** Opens the folder again after the test closed the store itself. */
+  reopen(): Promise<void>;
   close(): Promise<void>;
 };
 
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
-  const dir = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  const dir = makeTempFolder('sluice-test-');
   const clock = createManualClock();
   const net = createFakeNet();
   const random = createSeededRandom(options.seed ?? 1);
@@ -83,8 +103,15 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   await opened.app.resume();
 
   async function call(method: string, path: string, callOptions: CallOptions = {}): Promise<Answer> {
-    const response = await opened.app.handle(makeRequest(method, path, callOptions));
+    const answering = opened.app.handle(makeRequest(method, path, callOptions));
+    const response = await Promise.race([answering, opened.life.over]);
+    if (response === undefined) throw new Error('the process died over the request');
     return checkAnswer(opened.app.routes, { method, path, response });
+  }
+
+  /** Null when nothing is planned, or nobody is left to do it. */
+  async function runDue(): Promise<number | null> {
+    return (await Promise.race([opened.app.scheduler.runDue(), opened.life.over])) ?? null;
   }
 
   function operator(method: string, path: string, callOptions: CallOptions = {}): Promise<Answer> {
@@ -116,20 +143,27 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       return { id: customerId, liveKey: await makeKey('live'), testKey: await makeKey('test') };
     },
     async settle() {
-      await opened.app.scheduler.runDue();
+      await runDue();
     },
+    isDead: () => opened.life.isOver(),
+    openNode: () => joinApp(opened.store, { dir, runtime, options, life: opened.life }),
     async advance(ms) {
       const target = clock.now() + ms;
       for (;;) {
-        const nextAt = await opened.app.scheduler.runDue();
+        const nextAt = await runDue();
+        if (opened.life.isOver()) return;
         if (nextAt === null || nextAt > target) break;
         clock.advance(Math.max(1, nextAt - clock.now()));
       }
       clock.advance(target - clock.now());
-      await opened.app.scheduler.runDue();
+      await runDue();
     },
     async crash() {
+      opened.life.end();
       await opened.store.close();
+      await world.reopen();
+    },
+    async reopen() {
       opened = openApp({ dir, runtime, options });
       await opened.app.resume();
     },
@@ -149,19 +183,28 @@ function openApp({ dir, runtime, options }: { dir: string; runtime: Runtime; opt
     log,
     ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
   });
-  const app = createApp({
+  const life = createLife(options.gateKeeper);
+  return { app: joinApp(store, { dir, runtime, options, life }), store, life };
+}
+
+type AppSetting = { dir: string; runtime: Runtime; options: WorldOptions; life: Life };
+
+function joinApp(store: SqliteStore, { dir, runtime, options, life }: AppSetting): App {
+  const mediaDir = join(dir, 'media');
+  const providers = [createSandbox({ paint: options.paint ?? paintTiny }), ...(options.providers ?? [])];
+  return createApp({
     config: { trustedProxies: options.trustedProxies ?? [], region: 'test' },
-    runtime,
-    store,
+    runtime: { ...runtime, net: mortalNet(runtime.net, life) },
+    store: mortalStore(store, life),
     dataDir: dir,
-    mediaDir: join(dir, 'media'),
+    mediaDir,
+    mediaStore: mortalMedia(options.mediaStore ?? createMediaDisk(mediaDir), life),
     masterKey: masterKey(),
     operatorKeys: [OPERATOR_KEY],
-    providers: [createSandbox({ paint: options.paint ?? paintTiny }), ...(options.providers ?? [])],
+    providers: providers.map((provider) => mortalProvider(provider, life)),
     publicUrl: () => PUBLIC_URL,
     freeBytes: options.freeBytes ?? (() => Number.MAX_SAFE_INTEGER),
   });
-  return { app, store };
 }
 
 const paintTiny: Paint = async ({ type, width, height }) =>

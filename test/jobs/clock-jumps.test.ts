@@ -1,0 +1,100 @@
+// A wall clock that is set while jobs are open: none ends before its time, none waits for longer, none ends before it
+// began.
+import { describe, expect, test } from 'bun:test';
+import { faultOf } from '../support/fault-of.ts';
+import { pending } from '../support/scripted-provider.ts';
+import { openStage, type Stage } from './stage.ts';
+
+const HOUR_MS = 3_600_000;
+const JUMPS = [
+  ['an hour forward', HOUR_MS],
+  ['an hour back', -HOUR_MS],
+  ['a day forward', 24 * HOUR_MS],
+  ['a day back', -24 * HOUR_MS],
+] as const;
+
+/** How long the job has been open, by the clock that nobody can set. */
+async function livesFor({ world, job }: Stage, id: string): Promise<number> {
+  const begun = world.clock.elapsedMs();
+  for (let second = 0; second < 4000 && job(id).ended_at === null; second++) await world.advance(1000);
+  return world.clock.elapsedMs() - begun;
+}
+
+for (const [name, jumpMs] of JUMPS) {
+  describe(`a clock that is set ${name}`, () => {
+    for (const mode of ['live', 'test'] as const) {
+      test(`lets a ${mode} job complete in its time`, async () => {
+        const stage = await openStage([
+          { poll: (id) => ({ kind: 'completed', providerJobId: id, outputs: [OUTPUT] }) },
+        ]);
+        const id = await stage.accept({ mode });
+        await stage.world.settle();
+        stage.world.clock.jump(jumpMs);
+        expect(await livesFor(stage, id)).toBeLessThanOrEqual(3000);
+        expect(stage.job(id).state).toBe('completed');
+        await stage.close();
+      });
+    }
+
+    test('leaves a job the deadline that it had', async () => {
+      const stage = await openStage([{ poll: (id, { clock }) => pending(id, clock.now() + 2000) }]);
+      const id = await stage.accept();
+      await stage.world.advance(100_000);
+      stage.world.clock.jump(jumpMs);
+      expect(await livesFor(stage, id)).toBe(200_000);
+      expect(stage.job(id)).toMatchObject({ state: 'failed', error_code: 'provider_timeout' });
+      await stage.close();
+    });
+
+    test('gives a job its whole time that is accepted before the gateway has looked', async () => {
+      const stage = await openStage([{ poll: (id, { clock }) => pending(id, clock.now() + 2000) }]);
+      await stage.world.settle();
+      stage.world.clock.jump(jumpMs);
+      const id = await stage.accept();
+      expect(await livesFor(stage, id)).toBe(300_000);
+      await stage.close();
+    });
+
+    test('is told to the operator', async () => {
+      const stage = await openStage();
+      await stage.world.settle();
+      stage.world.clock.jump(jumpMs);
+      await stage.world.settle();
+      expect(stage.world.log).toContainEqual(
+        expect.objectContaining({ jumpedMs: jumpMs, msg: 'the clock was set; open jobs move with it' }),
+      );
+      await stage.close();
+    });
+  });
+}
+
+test('a jump that cannot be followed at once is followed when the database works again', async () => {
+  let isBroken = false;
+  const stage = await openStage([{ poll: (id, { clock }) => pending(id, clock.now() + 2000) }], {
+    gateKeeper: (gate) => (isBroken && gate === 'before transaction' ? 'fail' : 'go'),
+  });
+  const id = await stage.accept();
+  await stage.world.settle();
+  const { deadline_at } = stage.job(id);
+  stage.world.clock.jump(HOUR_MS);
+  isBroken = true;
+  expect(await faultOf(stage.world.settle())).toContain('out of disk space');
+  isBroken = false;
+  await stage.world.settle();
+  expect(stage.job(id)).toMatchObject({ state: 'running', deadline_at: deadline_at + HOUR_MS });
+  await stage.close();
+});
+
+test('a clock that drifts moves no job', async () => {
+  const stage = await openStage([{ poll: (id, { clock }) => pending(id, clock.now() + 2000) }]);
+  const id = await stage.accept();
+  const { deadline_at } = stage.job(id);
+  for (let second = 0; second < 60; second++) {
+    stage.world.clock.jump(30);
+    await stage.world.advance(1000);
+  }
+  expect(stage.job(id).deadline_at).toBe(deadline_at);
+  await stage.close();
+});
+
+const OUTPUT = { role: 'output', url: 'test:1' } as const;
