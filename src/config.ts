@@ -1,7 +1,9 @@
 // Every setting once: its name, what it may be, its default and its meaning. A wrong value stops the start with
 // one sentence that names the setting, the fault and what is allowed. Reads a record; knows no environment.
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { messageOf, StartFault } from './errors.ts';
+import { nearestName } from './nearest-name.ts';
 import { LOG_LEVELS } from './runtime/log.ts';
 
 /** Where a value came from, for `sluice config`. */
@@ -35,11 +37,9 @@ const publicUrl = v.pipe(
     (url) => url.protocol === 'https:' || url.protocol === 'http:',
     'does not begin with https:// or http://',
   ),
-  v.check(
-    (url) => url.search === '' && url.hash === '' && url.username === '',
-    'has more than host and path',
-  ),
-  v.transform((url) => url.href.replace(/\/+$/, '')),
+  v.check((url) => url.search + url.hash + url.username + url.password === '', 'has more than host and path'),
+  // Not `href`, which keeps a bare question mark.
+  v.transform((url) => (url.origin + url.pathname).replace(/\/+$/, '')),
 );
 
 /** The operator's keys are long enough not to be guessed, and not the text of an example. */
@@ -60,11 +60,15 @@ const operatorKeys = v.pipe(
 const addressList = v.pipe(
   text,
   v.transform((value) => value.split(',').map((item) => item.trim())),
-  v.everyItem(
-    (item) => /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(item),
-    'holds something other than addresses and CIDR ranges',
-  ),
+  v.everyItem(isAddressOrRange, 'holds something other than addresses and CIDR ranges'),
 );
+
+function isAddressOrRange(item: string): boolean {
+  const [address = '', bits, ...more] = item.split('/');
+  const family = isIP(address);
+  if (family === 0 || address.includes('%') || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
 
 export const SETTINGS = {
   PORT: setting({
@@ -89,7 +93,11 @@ export const SETTINGS = {
   }),
   SLUICE_MEDIA: setting({
     schema: v.optional(
-      v.pipe(text, v.startsWith('file:', 'does not begin with file: (such as file:/srv/media)')),
+      v.pipe(
+        text,
+        v.startsWith('file:', 'does not begin with file: (such as file:/srv/media)'),
+        v.regex(/^file:\/*[^/]/, 'names no folder (such as file:/srv/media)'),
+      ),
     ),
     default: 'file:media in the data folder',
     meaning: 'Where outputs are stored.',
@@ -212,7 +220,8 @@ export function reportConfig(environment: RawSettings, file: RawSettings = {}): 
   return SETTING_NAMES.map((name) => {
     const { text: raw, source } = rawValue(name, environment, file);
     const declared: Setting<unknown> = SETTINGS[name];
-    const shown = raw === undefined ? declared.default : declared.isSecret ? '(set, hidden)' : raw;
+    const shown =
+      raw === undefined ? declared.default : declared.isSecret ? '(set, hidden)' : withoutPassword(raw);
     return { name, value: shown, source, default: declared.default, meaning: declared.meaning };
   });
 }
@@ -226,6 +235,8 @@ export function parseSettingsFile(content: string): RawSettings {
     if (match === null)
       throw new StartFault(`Line ${index + 1} of the settings file is not of the form NAME=value.`);
     const [, name = '', ...values] = match;
+    if (Object.hasOwn(settings, name))
+      throw new StartFault(`Line ${index + 1} of the settings file sets ${name} for a second time.`);
     settings[name] = values.find((value) => value !== undefined) ?? '';
   }
   return settings;
@@ -243,15 +254,22 @@ function parseSetting(name: SettingName, raw: string | undefined): unknown {
   try {
     return v.parse(declared.schema, raw);
   } catch (thrown) {
-    const shown = declared.isSecret || raw === undefined ? '' : ` "${raw}"`;
+    const shown = declared.isSecret || raw === undefined ? '' : ` "${withoutPassword(raw)}"`;
     throw new StartFault(`${name}${shown} ${messageOf(thrown)}.`, { cause: thrown });
   }
 }
 
+/** A URL may carry a password where none is wanted. */
+function withoutPassword(value: string): string {
+  return value.replace(/\/\/[^/\s]*@/, '//…@');
+}
+
 function refuseUnknown(settings: RawSettings, isOurs: (name: string) => boolean): void {
   for (const name of Object.keys(settings)) {
-    if (isOurs(name) && !(name in SETTINGS)) {
-      throw new StartFault(`${name} is not a setting of Sluice; 'sluice config' lists them all.`);
+    if (isOurs(name) && !Object.hasOwn(SETTINGS, name)) {
+      const meant = nearestName(name, SETTING_NAMES);
+      const hint = meant === null ? "'sluice config' lists them all." : `did you mean ${meant}?`;
+      throw new StartFault(`${name} is not a setting of Sluice; ${hint}`);
     }
   }
 }

@@ -67,7 +67,12 @@ export function createHealth(parts: {
   };
 }
 
+/** A folder that cannot be asked, as when its disk is gone, has room for nothing. */
 function readFreeBytes(dir: string): number {
-  const { bavail, bsize } = statfsSync(dir);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
 }

@@ -2,6 +2,7 @@
 // field the one that was probably meant.
 import * as v from 'valibot';
 import { faultyFields, invalidField, type FieldFault, type GatewayError } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
 
 /** Past this many, further faults of one body are left out. */
 const MAX_FAULTS = 20;
@@ -61,7 +62,7 @@ function sentenceOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>, keys: 
     const parent = keys
       .slice(0, -1)
       .reduce<Schemas>((schemas, key) => schemas.flatMap((at) => childOf(at, key)), [schema]);
-    const meant = nearest(String(keys.at(-1)), parent.flatMap(namesOf));
+    const meant = nearestName(String(keys.at(-1)), parent.flatMap(namesOf));
     return `is not a field of this request${meant === null ? '' : `; did you mean ${meant}?`}`;
   }
   if (issue.kind === 'schema' && issue.received === 'undefined') return 'is required';
@@ -118,34 +119,4 @@ function childOf(schema: unknown, key: unknown): Schemas {
   if ('options' in schema && Array.isArray(schema.options))
     return schema.options.flatMap((at) => childOf(at, key));
   return 'item' in schema ? [schema.item] : [];
-}
-
-/**
- * The candidate that differs in spelling only (`motion_has_audio`), that holds the name (`hasAudio`), or that is within
- * two edits of it.
- */
-export function nearest(name: string, candidates: readonly string[]): string | null {
-  const plain = (text: string) => text.replaceAll(/[_-]/g, '').toLowerCase();
-  const same = candidates.find((candidate) => plain(candidate) === plain(name));
-  if (same !== undefined) return same;
-  const longer = candidates.find((candidate) => name.length >= 4 && plain(candidate).includes(plain(name)));
-  if (longer !== undefined) return longer;
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(plain(name), plain(candidate)) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= 2 && best.distance < name.length / 2 ? best.candidate : null;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

@@ -12,6 +12,7 @@ const BASE = new Set([
   'crypto.ts',
   'words.ts',
   'canonical-json.ts',
+  'nearest-name.ts',
   'version.ts',
 ]);
 
