@@ -74,7 +74,13 @@ const ROTATE_KEY: RouteDeclaration = {
       example: { ...madeKeyExample, previous: keyExample },
     },
   },
-  errors: ['invalid_input', 'not_found', 'key_not_rotatable', 'idempotency_key_conflict'],
+  errors: [
+    'invalid_input',
+    'account_not_found',
+    'not_found',
+    'key_not_rotatable',
+    'idempotency_key_conflict',
+  ],
 };
 
 const REVOKE_KEY: RouteDeclaration = {
