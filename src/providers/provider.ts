@@ -50,10 +50,11 @@ export type Provider = {
   canTake(order: Order): boolean;
   /**
    * Hands the order over. `attemptId` is ours and new for each attempt; a provider whose `submitIsRepeatable` is true
-   * takes a second order with the same one for the first.
+   * takes a second order with the same one for the first, and `rejected` then speaks for both.
    */
   submit(order: Order, attemptId: string, context: ProviderContext): Promise<AttemptOutcome>;
   readonly submitIsRepeatable: boolean;
+  /** Asks how an accepted order goes; `failed` when the provider has never heard of it. */
   poll(providerJobId: string, context: ProviderContext): Promise<AttemptOutcome>;
   /** Stops the work; false when the provider cannot or it is too late. Absent where a provider has no such call. */
   cancel?(providerJobId: string, context: ProviderContext): Promise<boolean>;

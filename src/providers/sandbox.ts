@@ -1,6 +1,5 @@
 // The provider behind test keys, examples and the demo: it serves every model of the catalogue, asks nobody, and
 // delivers real files. It keeps nothing: its job id says how the job will go, so that it survives every restart.
-import { assert } from '../errors.ts';
 import { JOB_TYPES, type JobType } from '../words.ts';
 import type { AttemptOutcome, Order, Provider, ProviderOutput } from './provider.ts';
 
@@ -42,11 +41,16 @@ export function createSandbox({ paint }: { paint: Paint }): Provider {
       return { kind: 'pending', providerJobId, pollAt: readyAt };
     },
     async poll(providerJobId, { clock }) {
-      const { ending, readyAt } = parseJobId(providerJobId);
-      if (isAtWork(readyAt, clock.now())) return { kind: 'pending', providerJobId, pollAt: readyAt };
-      return outcomeOf(ending, providerJobId);
+      const job = parseJobId(providerJobId);
+      if (job === null)
+        return { kind: 'failed', code: 'provider_error', reason: 'the sandbox has no such job' };
+      if (isAtWork(job, clock.now())) return { kind: 'pending', providerJobId, pollAt: job.readyAt };
+      return outcomeOf(job, providerJobId);
     },
-    cancel: async (providerJobId, { clock }) => isAtWork(parseJobId(providerJobId).readyAt, clock.now()),
+    async cancel(providerJobId, { clock }) {
+      const job = parseJobId(providerJobId);
+      return job !== null && isAtWork(job, clock.now());
+    },
     async openOutput(output, order) {
       const { model, reference, seed = 0, ...rest } = order;
       const type = output.role === 'poster' ? 'image' : order.type;
@@ -58,7 +62,7 @@ export function createSandbox({ paint }: { paint: Paint }): Provider {
 }
 
 /** Further off than any job takes means that the clock was set back meanwhile. */
-function isAtWork(readyAt: number, now: number): boolean {
+function isAtWork({ readyAt }: SandboxJob, now: number): boolean {
   return now < readyAt && readyAt - now <= LATENCY_MS.slow;
 }
 
@@ -67,14 +71,10 @@ function endingOf({ prompt }: Order): EndingWord {
   return prompt.includes(DIRECTIVES.reject) ? 'rejects' : 'completes';
 }
 
-function outcomeOf(ending: EndingWord, providerJobId: string): AttemptOutcome {
+function outcomeOf({ type, ending }: SandboxJob, providerJobId: string): AttemptOutcome {
   switch (ending) {
     case 'completes':
-      return {
-        kind: 'completed',
-        providerJobId,
-        outputs: outputsOf(providerJobId),
-      };
+      return { kind: 'completed', providerJobId, outputs: outputsOf(type, providerJobId) };
     case 'fails':
       return { kind: 'failed', code: 'provider_error', reason: `the prompt contains ${DIRECTIVES.fail}` };
     case 'rejects':
@@ -86,24 +86,22 @@ function outcomeOf(ending: EndingWord, providerJobId: string): AttemptOutcome {
   }
 }
 
-/** Which type it is stands in the job id: a video has a picture of its first frame beside it. */
-function outputsOf(providerJobId: string): ProviderOutput[] {
+/** A video has a picture of its first frame beside it. */
+function outputsOf(type: JobType, providerJobId: string): ProviderOutput[] {
   const url = `sandbox:${providerJobId}`;
   const output: ProviderOutput = { role: 'output', url };
-  return parseJobId(providerJobId).type === 'video' ? [output, { role: 'poster', url }] : [output];
+  return type === 'video' ? [output, { role: 'poster', url }] : [output];
 }
 
 function formatJobId({ type, ending, readyAt, attemptId }: SandboxJob & { attemptId: string }): string {
   return [type, ending, readyAt, attemptId].join('.');
 }
 
-function parseJobId(providerJobId: string): SandboxJob {
-  const [typeWord, endingWord, readyAt] = providerJobId.split('.');
+/** Null for what is no job of the sandbox. */
+function parseJobId(providerJobId: string): SandboxJob | null {
+  const [typeWord, endingWord, readyAtText = ''] = providerJobId.split('.');
   const type = JOB_TYPES.find((known) => known === typeWord);
   const ending = ENDINGS.find((known) => known === endingWord);
-  assert(
-    type !== undefined && ending !== undefined && Number.isSafeInteger(Number(readyAt)),
-    'a sandbox job id is one that the sandbox made',
-  );
-  return { type, ending, readyAt: Number(readyAt) };
+  if (type === undefined || ending === undefined || !/^\d{1,15}$/.test(readyAtText)) return null;
+  return { type, ending, readyAt: Number(readyAtText) };
 }
