@@ -1,6 +1,6 @@
 // The audit's rows.
 import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
-import { insertion, statement, type Connection } from '../store/db.ts';
+import { fixedLimit, insertion, statement, type Connection } from '../store/db.ts';
 
 export const insertEvent = insertion('auditEvents');
 
@@ -9,7 +9,7 @@ export const findNewest = statement(({ q, t }, _: Record<string, never>) =>
     .select({ seq: t.auditEvents.seq, hash: t.auditEvents.hash })
     .from(t.auditEvents)
     .orderBy(desc(t.auditEvents.seq))
-    .limit(1),
+    .limit(fixedLimit(1)),
 );
 
 export type AuditFilter = {

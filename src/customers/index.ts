@@ -75,7 +75,11 @@ export function createCustomers({ random }: { random: Random }): Customers {
       return { before, after };
     },
     async list(on, filter, page) {
-      return toPage((await listCustomers(on, filter, page)).map(readCustomer), page.limit);
+      return toPage(
+        (await listCustomers(on, filter, page)).map(readCustomer),
+        page.limit,
+        (customer) => customer.id,
+      );
     },
     countActive: (on) => countCustomersByStatus(on, 'active'),
   };

@@ -1,7 +1,7 @@
 // The customers' rows.
-import { and, eq, like, or } from 'drizzle-orm';
+import { and, desc, eq, or, sql, type Column } from 'drizzle-orm';
 import { insertion, statement, type Connection, type CustomerStatus } from '../store/db.ts';
-import { afterCursor, newestFirst, type PageRequest } from '../store/page.ts';
+import { afterCursor, type PageRequest } from '../store/page.ts';
 import type { Customer } from './customer.ts';
 
 export const insertCustomer = insertion('customers');
@@ -44,7 +44,9 @@ export type CustomerFilter = {
 };
 
 export function listCustomers({ q, t }: Connection, filter: CustomerFilter, page: PageRequest) {
-  const pattern = filter.search === undefined ? null : `%${filter.search.replace(/[%_]/g, '')}%`;
+  const { customers } = t;
+  const pattern = filter.search === undefined ? null : `%${filter.search.replace(/[%_\\]/g, '\\$&')}%`;
+  const holds = (column: Column) => sql`${column} LIKE ${pattern} ESCAPE '\\'`;
   return q
     .select()
     .from(t.customers)
@@ -54,15 +56,11 @@ export function listCustomers({ q, t }: Connection, filter: CustomerFilter, page
         filter.plan === undefined ? undefined : eq(t.customers.plan, filter.plan),
         pattern === null
           ? undefined
-          : or(
-              like(t.customers.name, pattern),
-              like(t.customers.email, pattern),
-              like(t.customers.externalId, pattern),
-            ),
-        afterCursor(page.cursor, t.customers.createdAt, t.customers.id),
+          : or(holds(customers.name), holds(customers.email), holds(customers.externalId)),
+        afterCursor(t.customers.id, page.cursor),
       ),
     )
-    .orderBy(...newestFirst(t.customers.createdAt, t.customers.id))
+    .orderBy(desc(t.customers.id))
     .limit(page.limit + 1);
 }
 

@@ -1,6 +1,7 @@
 // The query parameters that several routes share. A query is text, so numbers and instants are read from it here.
 import * as v from 'valibot';
-import { decodeCursor, type PageRequest } from '../store/page.ts';
+import { isoInstant } from '../runtime/clock.ts';
+import { checkCursor, type PageRequest } from '../store/page.ts';
 import { described } from './annotate.ts';
 
 /** A whole number within bounds, from its decimal digits. The reference shows the number, not its spelling. */
@@ -23,10 +24,17 @@ export const instantText = v.pipe(
     /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/,
     'must be an instant such as 2026-01-31T12:00:00Z',
   ),
-  v.check((text) => !Number.isNaN(Date.parse(text)), 'must be an instant that exists'),
+  v.check(isOnTheCalendar, 'must be an instant that exists'),
   v.metadata({ format: 'date-time', pattern: undefined, examples: ['2026-01-31T12:00:00Z'] }),
   v.transform((text) => Date.parse(text)),
 );
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isOnTheCalendar(text: string): boolean {
+  const day = text.slice(0, 10);
+  const parsed = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(Date.parse(text)) && !Number.isNaN(parsed) && isoInstant(parsed).startsWith(day);
+}
 
 /** `limit` and `cursor` of a list. */
 export function pageQuery({ max, standard }: { max: number; standard: number }) {
@@ -41,7 +49,7 @@ export function pageQuery({ max, standard }: { max: number; standard: number }) 
 
 /** @throws GatewayError `invalid_input` for a cursor that no list handed out */
 export function readPage(query: { limit: number; cursor?: string | undefined }): PageRequest {
-  return { limit: query.limit, cursor: query.cursor === undefined ? null : decodeCursor(query.cursor) };
+  return { limit: query.limit, cursor: query.cursor === undefined ? null : checkCursor(query.cursor) };
 }
 
 /** The longest that a request may wait for the end of a job, in seconds. */

@@ -51,6 +51,8 @@ async function auditWallet(on: Connection, wallet: Wallet, report: BooksReport):
   }
   const end = check.end();
   if (wallet.seq !== end.seq) return `the wallet counts ${wallet.seq} entries, there are ${end.seq}`;
+  if (wallet.lastSeq > wallet.seq)
+    return `there is an entry ${wallet.lastSeq}, which the wallet does not count`;
   if (wallet.head !== end.head) return 'the wallet does not end where its entries end';
   if (wallet.balance !== end.balance) return 'the balance is not what the entries add up to';
   if (wallet.reserved !== end.reserved) return 'the reserved credits are not what the entries add up to';

@@ -157,7 +157,8 @@ export function createLedger({ random }: { random: Random }): Ledger {
       }
       return postAlways(tx, { ...movement, kind: 'refund' });
     },
-    listEntries: async (on, filter, page) => toPage(await listEntries(on, filter, page), page.limit),
+    listEntries: async (on, filter, page) =>
+      toPage(await listEntries(on, filter, page), page.limit, (entry) => entry.seq),
     entriesOf: (on, reservationId) => listReservationEntries(on, { reservationId }),
     async totals(on, mode) {
       const row = first(await sumWallets(on, { mode }));

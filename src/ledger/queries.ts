@@ -1,8 +1,8 @@
 // The ledger's rows. A wallet moves by one conditional statement; everything else here inserts or reads.
-import { and, asc, eq, gte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, sql } from 'drizzle-orm';
 import type { Mode } from '../words.ts';
 import { insertion, statement, type Connection, type EntryKind } from '../store/db.ts';
-import { afterCursor, newestFirst, type PageRequest } from '../store/page.ts';
+import { afterCursor, type PageRequest } from '../store/page.ts';
 
 export type WalletKey = { customerId: string; mode: Mode };
 
@@ -87,10 +87,10 @@ export function listEntries(
         eq(t.ledgerEntries.customerId, filter.customerId),
         eq(t.ledgerEntries.mode, filter.mode),
         filter.kind === undefined ? undefined : eq(t.ledgerEntries.kind, filter.kind),
-        afterCursor(page.cursor, t.ledgerEntries.createdAt, t.ledgerEntries.id),
+        afterCursor(t.ledgerEntries.seq, page.cursor),
       ),
     )
-    .orderBy(...newestFirst(t.ledgerEntries.createdAt, t.ledgerEntries.id))
+    .orderBy(desc(t.ledgerEntries.seq))
     .limit(page.limit + 1);
 }
 
@@ -119,11 +119,16 @@ export const sumWallets = statement(({ q, t }, p: { mode: Mode }) =>
     .where(eq(t.wallets.mode, p.mode)),
 );
 
-/** Wallets in key order, a page at a time, for the audit of the books. */
+/** Wallets in key order, a page at a time, for the audit of the books; with the last entry that there is for each. */
 export const listWallets = statement(
   ({ q, t }, p: { afterCustomerId: string; afterMode: string; limit: number }) =>
     q
-      .select()
+      .select({
+        ...getTableColumns(t.wallets),
+        // The outer table by name: the builder leaves it out of a query on one table, and all entries would match.
+        lastSeq: sql<number>`(SELECT coalesce(max(${t.ledgerEntries.seq}), 0) FROM ${t.ledgerEntries}
+          WHERE ${t.ledgerEntries.customerId} = wallets.customer_id AND ${t.ledgerEntries.mode} = wallets.mode)`,
+      })
       .from(t.wallets)
       .where(sql`(${t.wallets.customerId}, ${t.wallets.mode}) > (${p.afterCustomerId}, ${p.afterMode})`)
       .orderBy(asc(t.wallets.customerId), asc(t.wallets.mode))

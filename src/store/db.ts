@@ -1,6 +1,6 @@
 // What features see of the database: a connection to read from, a transaction to write in, and statements that
 // are prepared once a connection. Which database it is stays behind this file.
-import { getTableColumns, sql } from 'drizzle-orm';
+import { getTableColumns, sql, type Placeholder } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
@@ -87,6 +87,14 @@ export function insertion<Name extends keyof Tables>(
 
 function placeholders<Params extends Record<string, unknown>>(): Params {
   return new Proxy({}, { get: (_target, name) => sql.placeholder(String(name)) }) as Params;
+}
+
+/**
+ * A limit that stands in the statement itself. SQLite prepares a statement anew each time a limit is bound to it,
+ * which costs more than many a query.
+ */
+export function fixedLimit(rows: number): Placeholder {
+  return sql.raw(String(rows)) as unknown as Placeholder;
 }
 
 /** The single row of a result that can hold at most one. */

@@ -1,19 +1,20 @@
 // What a failing database means to the outside: in a few words for a start that stops, and as a refusal for a
 // request that may be sent again.
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError, messageOf, StartFault } from '../errors.ts';
 import { SECOND_MS } from '../runtime/clock.ts';
 
 /** What the operator has to look into; a client may try again after this. */
 const RETRY_AFTER_MS = 5 * SECOND_MS;
 
+const DAMAGE = 'the database file is damaged';
 const OUTAGES: readonly (readonly [prefix: string, message: string])[] = [
   ['SQLITE_FULL', 'the disk is full'],
   ['SQLITE_IOERR', 'the disk reports errors'],
   ['SQLITE_READONLY', 'the data folder cannot be written'],
   ['SQLITE_CANTOPEN', 'the database file cannot be opened'],
   ['SQLITE_BUSY', 'another process holds the database'],
-  ['SQLITE_CORRUPT', 'the database file is damaged'],
-  ['SQLITE_NOTADB', 'the database file is damaged'],
+  ['SQLITE_CORRUPT', DAMAGE],
+  ['SQLITE_NOTADB', DAMAGE],
 ];
 
 /** The SQLite result code of a thrown error, such as `SQLITE_FULL`, or null for anything else. */
@@ -29,6 +30,21 @@ export function sqliteCode(thrown: unknown): string | null {
 export function outageOf(thrown: unknown): string | null {
   const code = sqliteCode(thrown);
   return OUTAGES.find(([prefix]) => code?.startsWith(prefix))?.[1] ?? null;
+}
+
+/** Runs work on a database file; an outage becomes the one sentence that stops a command. @throws StartFault */
+export function explained<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const outage = outageOf(thrown);
+    if (outage === null) throw thrown;
+    const advice = outage === DAMAGE ? ": restore the last backup with 'sluice restore'" : '';
+    throw new StartFault(
+      `The database ${file} cannot be used, because ${outage} (${messageOf(thrown)})${advice}.`,
+      { cause: thrown },
+    );
+  }
 }
 
 /** Turns an outage into `service_unavailable`; everything else stays what it is. */

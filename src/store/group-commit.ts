@@ -95,11 +95,13 @@ async function writeBatch(batch: Waiting[], parts: WriterParts): Promise<void> {
   const { control } = parts;
   const done: Done[] = [];
   try {
+    // What could not be undone at the end of an earlier batch is undone here, or nothing is begun.
+    if (control.isOpen()) control.rollback();
     control.begin();
     for (const waiting of batch) done.push(await runInSavepoint(waiting, parts));
     control.commit();
   } catch (thrown) {
-    if (control.isOpen()) control.rollback();
+    tryRollback(control);
     for (const waiting of batch) waiting.reject(refusalOf(thrown));
     return;
   }
@@ -110,6 +112,15 @@ async function writeBatch(batch: Waiting[], parts: WriterParts): Promise<void> {
     }
     for (const [topic, subject] of published) parts.publish(topic, subject);
     waiting.resolve(outcome.value);
+  }
+}
+
+/** A disk that fails may fail here too; those who wait must hear of the failure all the same. */
+function tryRollback(control: WriteControl): void {
+  try {
+    if (control.isOpen()) control.rollback();
+  } catch {
+    // The next batch tries again.
   }
 }
 

@@ -1,41 +1,28 @@
-// Lists by cursor: newest first, by (created_at, id), so that a row that appears meanwhile never shifts a page.
-import { and, desc, eq, lt, or, type Column, type SQL } from 'drizzle-orm';
-import { GatewayError } from '../errors.ts';
+// Lists by cursor, the newest first. The cursor is the key of the last row seen: ids and sequence numbers grow with
+// time, so that a row that appears meanwhile never shifts a page.
+import { lt, type Column, type SQL } from 'drizzle-orm';
+import { invalidField } from '../errors.ts';
 
-export type Cursor = { createdAt: number; id: string };
-export type PageRequest = { limit: number; cursor: Cursor | null };
+/** `cursor` is null for the first page. */
+export type PageRequest = { limit: number; cursor: string | null };
 export type Page<Row> = { rows: Row[]; nextCursor: string | null };
 
-/** The rows that come after the cursor. */
-export function afterCursor(cursor: Cursor | null, createdAt: Column, id: Column): SQL | undefined {
+/** The rows that come after the cursor, in a list that falls along a key. */
+export function afterCursor(key: Column, cursor: string | null): SQL | undefined {
   if (cursor === null) return undefined;
-  return or(lt(createdAt, cursor.createdAt), and(eq(createdAt, cursor.createdAt), lt(id, cursor.id)));
+  return lt(key, key.dataType === 'number' ? Number(cursor) : cursor);
 }
 
-export function newestFirst(createdAt: Column, id: Column): [SQL, SQL] {
-  return [desc(createdAt), desc(id)];
-}
-
-/** Cuts the one row too many that a query reads to learn whether there is a next page. */
-export function toPage<Row extends Cursor>(rows: Row[], limit: number): Page<Row> {
+/** Cuts off the one row too many that a query reads to learn whether there is a next page. */
+export function toPage<Row>(rows: Row[], limit: number, keyOf: (row: Row) => string | number): Page<Row> {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
-  return { rows: page, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };
+  return { rows: page, nextCursor: rows.length > limit && last !== undefined ? String(keyOf(last)) : null };
 }
 
-export function encodeCursor({ createdAt, id }: Cursor): string {
-  return Buffer.from(`${createdAt}.${id}`).toString('base64url');
-}
-
-/** @throws GatewayError `invalid_input` for anything that no list handed out */
-export function decodeCursor(text: string): Cursor {
-  const match = /^(\d{1,16})\.([a-z0-9_]{1,64})$/.exec(Buffer.from(text, 'base64url').toString());
-  if (match === null) {
-    const message = 'is not a cursor of this list';
-    throw new GatewayError('invalid_input', {
-      message: `cursor: ${message}`,
-      fields: [{ path: 'cursor', message }],
-    });
-  }
-  return { createdAt: Number(match[1]), id: match[2] ?? '' };
+/** @throws GatewayError `invalid_input` for anything that no list hands out */
+export function checkCursor(cursor: string): string {
+  if (!/^([a-z]{2,8}_[0-9a-z]{26}|\d{1,15})$/.test(cursor))
+    throw invalidField('cursor', 'is not a cursor of this list');
+  return cursor;
 }

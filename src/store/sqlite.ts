@@ -1,26 +1,26 @@
 // SQLite: one write connection behind the group commit, one read-only connection that sees committed rows only.
-// The only file that opens the database; what is wrong with it becomes one sentence here.
-import Database from '#sqlite';
+// The only file that opens the database to serve from it; what is wrong with it becomes one sentence here.
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { chmodSync, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert, messageOf, StartFault } from '../errors.ts';
+import { assert, StartFault } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Builders, Connection, Db } from './db.ts';
-import { outageOf } from './fault.ts';
+import { openHandle, type Handle } from './driver.ts';
+import { explained } from './fault.ts';
 import { createGroupCommit, type WriteControl } from './group-commit.ts';
 import { SQLITE_MIGRATIONS, type Migration } from './migrations/index.ts';
 import {
   migrate,
   planMigrations,
   type AppliedMigration,
+  type MigrationPlan,
   type MigrationTarget,
 } from './migrations/migrate.ts';
+import { makePrivate } from './private-file.ts';
 import { sqliteTables } from './schema/sqlite.ts';
 import { createTopics } from './topics.ts';
-
-type Handle = InstanceType<typeof Database>;
 
 export type SqliteStore = Db & {
   readonly file: string;
@@ -40,6 +40,8 @@ export type SqliteOptions = {
   log: Log;
   /** The largest size in pages; only a test that needs a full disk sets it. */
   maxPages?: number;
+  /** The steps of this build, unless a test of an upgrade brings its own. */
+  migrations?: readonly Migration[];
 };
 
 export const DATABASE_FILE = 'sluice.db';
@@ -55,6 +57,7 @@ const PRAGMAS = {
   journal_mode: 'wal',
   synchronous: 2, // FULL: what was acknowledged survives a power cut
   foreign_keys: 1,
+  recursive_triggers: 1, // or REPLACE would delete rows without asking the triggers that keep them
   busy_timeout: BUSY_TIMEOUT_MS,
   trusted_schema: 0,
   cell_size_check: 1,
@@ -69,25 +72,26 @@ const PRAGMAS = {
  */
 export function openSqlite(options: SqliteOptions): SqliteStore {
   const file = join(options.dataDir, DATABASE_FILE);
-  try {
-    return openOrThrow(file, options);
-  } catch (thrown) {
-    const outage = outageOf(thrown);
-    if (outage === null) throw thrown;
-    throw new StartFault(`The database ${file} cannot be used, because ${outage} (${messageOf(thrown)}).`, {
-      cause: thrown,
-    });
-  }
+  return explained(file, () => {
+    // The write-ahead log and its index take their mode from the file.
+    makePrivate(file);
+    const writer = openHandle(file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      return openWith(writer, file, options);
+    } catch (thrown) {
+      writer.close();
+      throw thrown;
+    }
+  });
 }
 
-function openOrThrow(file: string, options: SqliteOptions): SqliteStore {
-  const writer = new Database(file, { timeout: BUSY_TIMEOUT_MS });
-  chmodSync(file, 0o600);
+function openWith(writer: Handle, file: string, options: SqliteOptions): SqliteStore {
   prepareWriter(writer, file, options.maxPages);
-  const migrated = migrate(migrationTarget(writer), SQLITE_MIGRATIONS, options.clock.now());
-  const reader = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  const { migrations = SQLITE_MIGRATIONS } = options;
+  const migrated = migrate(migrationTarget(writer), migrations, options.clock.now());
+  const reader = openHandle(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  setPragmas(reader);
   reader.pragma('query_only = 1');
-  reader.pragma(`temp_store = ${PRAGMAS.temp_store}`);
   const topics = createTopics(options);
   const group = createGroupCommit({
     connection: connect(writer),
@@ -106,7 +110,11 @@ function openOrThrow(file: string, options: SqliteOptions): SqliteStore {
     async close() {
       await group.idle();
       reader.close();
-      writer.pragma('wal_checkpoint(TRUNCATE)');
+      try {
+        writer.pragma('wal_checkpoint(TRUNCATE)');
+      } catch (thrown) {
+        options.log.warn({ err: thrown }, 'the write-ahead log is left for the next start');
+      }
       writer.close();
     },
   };
@@ -115,25 +123,31 @@ function openOrThrow(file: string, options: SqliteOptions): SqliteStore {
 function prepareWriter(writer: Handle, file: string, maxPages: number | undefined): void {
   const version = String(writer.prepare('SELECT sqlite_version()').pluck().get());
   assert(compareVersions(version, MIN_SQLITE_VERSION) >= 0, `SQLite ${version} is too old`);
-  for (const [name, value] of Object.entries(PRAGMAS)) writer.pragma(`${name} = ${value}`);
+  setPragmas(writer);
+  if (maxPages !== undefined) writer.pragma(`max_page_count = ${maxPages}`);
+  if (statSync(file).size <= MAX_CHECK_AT_START_BYTES) refuseDamage(writer, file);
+}
+
+/** Most of them hold for a connection and not for the file, so that each gets all, and they are read back. */
+function setPragmas(handle: Handle): void {
+  for (const [name, value] of Object.entries(PRAGMAS)) handle.pragma(`${name} = ${value}`);
   for (const [name, value] of Object.entries(PRAGMAS)) {
-    const actual: unknown = writer.pragma(name, { simple: true });
+    const actual: unknown = handle.pragma(name, { simple: true });
     assert(actual === value, `the database did not take ${name}=${value} (it has ${String(actual)})`);
   }
-  if (maxPages !== undefined) writer.pragma(`max_page_count = ${maxPages}`);
-  if (existsSync(file) && statSync(file).size <= MAX_CHECK_AT_START_BYTES) refuseDamage(writer, file);
 }
 
 function refuseDamage(writer: Handle, file: string): void {
   const verdict: unknown = writer.pragma('quick_check(1)', { simple: true });
   if (verdict !== 'ok') {
+    const found = String(verdict).replaceAll(/\s+/g, ' ');
     throw new StartFault(
-      `The database ${file} is damaged (${String(verdict)}): restore the last backup with 'sluice restore'.`,
+      `The database ${file} is damaged (${found}): restore the last backup with 'sluice restore'.`,
     );
   }
 }
 
-function connect(handle: Handle): Connection {
+export function connect(handle: Handle): Connection {
   // Drizzle types this driver as synchronous; its builders can be awaited like every other engine's.
   const q = drizzle(handle, { casing: 'snake_case' }) as unknown as Builders;
   return { q, t: sqliteTables };
@@ -168,12 +182,17 @@ function migrationTarget(writer: Handle): MigrationTarget {
   };
 }
 
-function readApplied(handle: Handle): AppliedMigration[] {
+export function readApplied(handle: Handle): AppliedMigration[] {
   if (!handle.readonly) {
     handle.exec(
       'CREATE TABLE IF NOT EXISTS schema_migrations ' +
         '(id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
     );
+  } else if (
+    handle.prepare("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").get() === undefined
+  ) {
+    // A first start that was interrupted before its first transaction.
+    return [];
   }
   return handle
     .prepare<[], AppliedMigration>(
@@ -182,16 +201,24 @@ function readApplied(handle: Handle): AppliedMigration[] {
     .all();
 }
 
-/** What a start would apply to a data folder, without touching it; null when there is no database yet. */
-export function readMigrationPlan(dataDir: string): ReturnType<typeof planMigrations> | null {
+/**
+ * What a start would apply to a data folder, without touching it; null when there is no database yet.
+ * @throws StartFault as `openSqlite` does
+ */
+export function readMigrationPlan(
+  dataDir: string,
+  migrations: readonly Migration[] = SQLITE_MIGRATIONS,
+): MigrationPlan | null {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) return null;
-  const handle = new Database(file, { readonly: true });
-  try {
-    return planMigrations(readApplied(handle), SQLITE_MIGRATIONS);
-  } finally {
-    handle.close();
-  }
+  return explained(file, () => {
+    const handle = openHandle(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    try {
+      return planMigrations(readApplied(handle), migrations);
+    } finally {
+      handle.close();
+    }
+  });
 }
 
 function compareVersions(a: string, b: string): number {

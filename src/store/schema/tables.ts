@@ -96,25 +96,29 @@ function moneyTables({ table, text, word, integer, json, primaryKey }: Kit) {
     },
     (wallet) => [primaryKey({ columns: [wallet.customerId, wallet.mode] })],
   );
-  const ledgerEntries = table('ledger_entries', {
-    id: text().primaryKey(),
-    customerId: text().notNull(),
-    mode: word(MODES).notNull(),
-    seq: integer().notNull(),
-    kind: word(ENTRY_KINDS).notNull(),
-    balanceDelta: integer().notNull(),
-    reservedDelta: integer().notNull(),
-    balanceAfter: integer().notNull(),
-    reservedAfter: integer().notNull(),
-    reservationId: text(),
-    actor: text().notNull(),
-    reason: text(),
-    reference: text(),
-    requestId: text(),
-    createdAt: integer().notNull(),
-    prevHash: text().notNull(),
-    hash: text().notNull(),
-  });
+  const ledgerEntries = table(
+    'ledger_entries',
+    {
+      id: text().notNull(),
+      customerId: text().notNull(),
+      mode: word(MODES).notNull(),
+      seq: integer().notNull(),
+      kind: word(ENTRY_KINDS).notNull(),
+      balanceDelta: integer().notNull(),
+      reservedDelta: integer().notNull(),
+      balanceAfter: integer().notNull(),
+      reservedAfter: integer().notNull(),
+      reservationId: text(),
+      actor: text().notNull(),
+      reason: text(),
+      reference: text(),
+      requestId: text(),
+      createdAt: integer().notNull(),
+      prevHash: text().notNull(),
+      hash: text().notNull(),
+    },
+    (entry) => [primaryKey({ columns: [entry.customerId, entry.mode, entry.seq] })],
+  );
   const priceVersions = table(
     'price_versions',
     {
@@ -181,7 +185,7 @@ function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
   return { jobs, attempts, inFlight };
 }
 
-function outputTables({ table, text, word, integer }: Kit) {
+function outputTables({ table, text, word, integer, primaryKey }: Kit) {
   const files = table('files', {
     id: text().primaryKey(),
     customerId: text().notNull(),
@@ -198,15 +202,20 @@ function outputTables({ table, text, word, integer }: Kit) {
     deleteAt: integer().notNull(),
     deletedAt: integer(),
   });
-  const events = table('events', {
-    id: text().primaryKey(),
-    jobId: text().notNull(),
-    customerId: text().notNull(),
-    kind: text().notNull(),
-    reason: text(),
-    actor: text().notNull(),
-    createdAt: integer().notNull(),
-  });
+  const events = table(
+    'events',
+    {
+      id: text().notNull(),
+      jobId: text().notNull(),
+      number: integer().notNull(),
+      customerId: text().notNull(),
+      kind: text().notNull(),
+      reason: text(),
+      actor: text().notNull(),
+      createdAt: integer().notNull(),
+    },
+    (event) => [primaryKey({ columns: [event.jobId, event.number] })],
+  );
   return { files, events };
 }
 

@@ -1,4 +1,5 @@
--- The first schema. Amounts are whole credits, instants are milliseconds since the epoch, ids are text.
+-- The first schema. Amounts are whole credits, instants are milliseconds since the epoch. Ids are text that begins
+-- with the time, so that the order of ids is the order of creation and needs no index of its own.
 -- What must never happen to money is forbidden here, in the database, and not only in the code above it.
 
 CREATE TABLE meta (
@@ -19,7 +20,6 @@ CREATE TABLE customers (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX customers_by_age ON customers (created_at, id);
 
 -- Only what an operator changed; what is not here comes from the catalogue's defaults.
 CREATE TABLE plans (
@@ -58,7 +58,7 @@ CREATE TABLE api_keys (
   successor_id TEXT,
   revoked_at INTEGER
 ) STRICT;
-CREATE INDEX api_keys_by_customer ON api_keys (customer_id, created_at, id);
+CREATE INDEX api_keys_by_customer ON api_keys (customer_id, id);
 
 -- The running totals of the ledger, one row a customer and mode. `seq` and `head` are the end of the hash chain.
 CREATE TABLE wallets (
@@ -73,7 +73,7 @@ CREATE TABLE wallets (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ledger_entries (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
   customer_id TEXT NOT NULL,
   mode TEXT NOT NULL,
   seq INTEGER NOT NULL,
@@ -90,6 +90,7 @@ CREATE TABLE ledger_entries (
   created_at INTEGER NOT NULL,
   prev_hash TEXT NOT NULL,
   hash TEXT NOT NULL,
+  PRIMARY KEY (customer_id, mode, seq),
   FOREIGN KEY (customer_id, mode) REFERENCES wallets (customer_id, mode),
   CHECK (kind <> 'top_up' OR (balance_delta > 0 AND reserved_delta = 0)),
   CHECK (kind <> 'adjust' OR (balance_delta <> 0 AND reserved_delta = 0)),
@@ -99,7 +100,6 @@ CREATE TABLE ledger_entries (
   CHECK (kind <> 'refund' OR (balance_delta > 0 AND reserved_delta = 0)),
   CHECK ((kind IN ('top_up', 'adjust')) = (reservation_id IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX ledger_gapless ON ledger_entries (customer_id, mode, seq);
 CREATE UNIQUE INDEX ledger_once ON ledger_entries (reservation_id, kind) WHERE reservation_id IS NOT NULL;
 CREATE UNIQUE INDEX ledger_one_ending ON ledger_entries (reservation_id) WHERE kind IN ('capture', 'release');
 CREATE UNIQUE INDEX ledger_one_reference ON ledger_entries (customer_id, mode, reference)
@@ -108,6 +108,22 @@ CREATE TRIGGER ledger_keep_update BEFORE UPDATE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_keep_delete BEFORE DELETE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+-- The wallet moves first; the entry tells of that move and follows the one before it, or is not written.
+CREATE TRIGGER ledger_follows_wallet BEFORE INSERT ON ledger_entries WHEN NOT EXISTS (
+  SELECT 1 FROM wallets
+  WHERE customer_id = NEW.customer_id AND mode = NEW.mode AND balance = NEW.balance_after
+    AND reserved = NEW.reserved_after AND seq = NEW.seq AND head = NEW.prev_hash
+)
+BEGIN SELECT RAISE(ABORT, 'an entry tells of the move that its wallet made'); END;
+-- What ends a reservation is as large as the reservation, in the same wallet; a refund is as large as the capture.
+CREATE TRIGGER ledger_ends_what_began BEFORE INSERT ON ledger_entries
+WHEN NEW.kind IN ('capture', 'release', 'refund') AND NOT EXISTS (
+  SELECT 1 FROM ledger_entries
+  WHERE reservation_id = NEW.reservation_id AND kind = CASE NEW.kind WHEN 'refund' THEN 'capture' ELSE 'reserve' END
+    AND customer_id = NEW.customer_id AND mode = NEW.mode
+    AND CASE NEW.kind WHEN 'refund' THEN balance_delta = -NEW.balance_delta ELSE reserved_delta = -NEW.reserved_delta END
+)
+BEGIN SELECT RAISE(ABORT, 'an entry ends what an earlier one began'); END;
 
 CREATE TABLE idempotency_keys (
   scope TEXT NOT NULL,
@@ -120,7 +136,7 @@ CREATE TABLE idempotency_keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   PRIMARY KEY (scope, mode, key)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 
 -- How many jobs of a type a customer has open; the number that concurrency limits are judged by.
@@ -165,10 +181,17 @@ CREATE TABLE jobs (
   CHECK ((error_code IS NOT NULL) = (state = 'failed'))
 ) STRICT;
 CREATE INDEX jobs_due ON jobs (due_at) WHERE ended_at IS NULL;
-CREATE INDEX jobs_by_customer ON jobs (customer_id, mode, created_at, id);
-CREATE INDEX jobs_by_age ON jobs (created_at, id);
-CREATE TRIGGER jobs_end_once BEFORE UPDATE OF state ON jobs WHEN OLD.ended_at IS NOT NULL
+-- The queue itself: how many wait before a job, and since when the oldest does.
+CREATE INDEX jobs_queued ON jobs (created_at) WHERE state = 'queued';
+CREATE INDEX jobs_by_customer ON jobs (customer_id, mode, id);
+CREATE TRIGGER jobs_begin_open BEFORE INSERT ON jobs WHEN NEW.ended_at IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a job begins open'); END;
+CREATE TRIGGER jobs_keep_open BEFORE DELETE ON jobs WHEN OLD.ended_at IS NULL
+BEGIN SELECT RAISE(ABORT, 'an open job is not deleted'); END;
+CREATE TRIGGER jobs_end_once BEFORE UPDATE OF state, ended_at ON jobs WHEN OLD.ended_at IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a job ends once'); END;
+CREATE TRIGGER jobs_keep_their_price BEFORE UPDATE OF id, customer_id, mode, price ON jobs
+BEGIN SELECT RAISE(ABORT, 'a job keeps its owner and its price'); END;
 CREATE TRIGGER jobs_end_settled BEFORE UPDATE OF state ON jobs
 WHEN NEW.state IN ('completed', 'failed', 'canceled') AND NEW.price > 0 AND NOT EXISTS (
   SELECT 1 FROM ledger_entries
@@ -214,15 +237,17 @@ CREATE INDEX files_to_delete ON files (delete_at) WHERE deleted_at IS NULL;
 
 -- Every transition of every job: its timeline, and the outbox from which other things learn of it.
 CREATE TABLE events (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  -- 1 for a job's first; several can happen in one millisecond.
+  number INTEGER NOT NULL CHECK (number >= 1),
   customer_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   reason TEXT,
   actor TEXT NOT NULL,
-  created_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX events_by_job ON events (job_id, created_at, id);
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (job_id, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit_events (
   seq INTEGER PRIMARY KEY,
