@@ -68,12 +68,21 @@ export function createSubmit(parts: SubmitParts): Submit {
     const quote = await catalog.quote(command.model, command.input);
     const reference = await storeInlineReference(parts, submitter.customerId, command.reference);
     const undo: (() => void)[] = [];
+    const giveBack = () => {
+      for (const step of undo.splice(0)) step();
+    };
     try {
-      const submitted = await db.transaction((tx) => accept(tx, { submitter, command, quote, undo }));
+      const submitted = await db.transaction((tx) =>
+        accept(tx, { submitter, command, quote, undo }).catch((thrown: unknown) => {
+          // At once, so that whoever comes next in the same commit finds the place free.
+          giveBack();
+          throw thrown;
+        }),
+      );
       if (submitted.isReplay && reference !== null) await media.discard(reference.id);
       return submitted;
     } catch (thrown) {
-      for (const step of undo) step();
+      giveBack();
       if (reference !== null) await media.discard(reference.id);
       throw thrown;
     }

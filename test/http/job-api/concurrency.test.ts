@@ -144,6 +144,12 @@ test('a concurrency cap holds under a burst, and what is refused by it leaves it
   });
 });
 
+test('what is refused in a burst leaves its place in the window to the next', async () => {
+  const customer = await world.customer({ credits: 79, limits: { ...UNLIMITED, generationsPerMinute: 5 } });
+  const answers = await Promise.all(times(50, () => order(customer)));
+  expect(count(answers)).toEqual({ 202: 3, insufficient_credits: 47 });
+});
+
 test('a generation limit holds under a burst', async () => {
   const customer = await world.customer({
     credits: 100_000,
