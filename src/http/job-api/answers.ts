@@ -86,7 +86,10 @@ export const endedSchema = named(
   'EndedJob',
   v.strictObject({
     ...acceptedEntries,
-    result: described('What a completed job has made.', v.nullable(resultSchema)),
+    result: described(
+      'What a completed job has made; null otherwise, and when it was deleted since.',
+      v.nullable(resultSchema),
+    ),
     error: jobError,
   }),
 );

@@ -12,7 +12,7 @@ import { acceptedSchema, endedSchema } from './answers.ts';
 import { acceptedExample, endedExample, imageRequestExample, videoRequestExample } from './examples.ts';
 import { fixedModels, TAG, type JobApiParts } from './parts.ts';
 import { renderAccepted, renderJobError, statusOf } from './render.ts';
-import { resultOf } from './results.ts';
+import { findResultOf } from './results.ts';
 import {
   imageRequestSchema,
   noQuerySchema,
@@ -184,7 +184,7 @@ async function answer(
   const ended = {
     ...accepted,
     status: statusOf(job.state),
-    result: job.state === 'completed' ? await resultOf(parts, job) : null,
+    result: job.state === 'completed' ? await findResultOf(parts, job) : null,
     error: renderJobError(job),
   };
   return new Response(JSON.stringify(ended), { status: 200, headers });

@@ -225,6 +225,23 @@ describe('a generate request that waits', () => {
   });
 });
 
+test('a retry that waits is answered also when the result is past its retention', async () => {
+  const keeping = await openWorld();
+  const { testKey } = await keeping.customer({ plan: 'free' });
+  const options = {
+    key: testKey,
+    idempotencyKey: freshKey(),
+    body: { prompt: 'a' },
+    headers: { prefer: 'wait=30' },
+  };
+  await keeping.call('POST', '/v1/images/generate', { ...options, headers: {} });
+  await keeping.advance(10_000);
+  keeping.clock.advance(3_600_000);
+  const retry = await keeping.call('POST', '/v1/images/generate', options);
+  expect(retry).toMatchObject({ status: 200, json: { status: 'completed', result: null, error: null } });
+  await keeping.close();
+});
+
 test('those who wait are let go when the gateway stops', async () => {
   const stopping = await openWorld();
   const { testKey } = await stopping.customer();
