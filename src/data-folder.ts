@@ -1,9 +1,31 @@
 // The data folder: made with the right modes, and the two keys that live in it. A key that exists is never made
 // anew, because what was sealed or signed with it would be lost.
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import type { Config } from './config.ts';
-import { makeMasterKey, parseMasterKey, randomBase62, type MasterKey } from './crypto.ts';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { MIN_OPERATOR_KEY_LENGTH, type Config } from './config.ts';
+import {
+  deriveKey,
+  makeMasterKey,
+  open,
+  parseMasterKey,
+  randomBase62,
+  seal,
+  type MasterKey,
+} from './crypto.ts';
 import { messageOf, StartFault } from './errors.ts';
 import type { Random } from './runtime/random.ts';
 
@@ -13,6 +35,8 @@ export type DataFolder = {
   backupsDir: string;
   /** The file of the generated operator key; it may not exist where the setting gives the keys. */
   operatorKeyFile: string;
+  /** Stands here while a restore exchanges the data. */
+  restoreMarkFile: string;
 };
 
 export const MASTER_KEY_FILE = 'master.key';
@@ -26,6 +50,7 @@ export function locateDataFolder(config: Pick<Config, 'dataDir' | 'mediaDir'>): 
     mediaDir: resolve(config.mediaDir ?? join(dir, 'media')),
     backupsDir: join(dir, 'backups'),
     operatorKeyFile: join(dir, OPERATOR_KEY_FILE),
+    restoreMarkFile: join(dir, 'restore-under-way'),
   };
 }
 
@@ -33,6 +58,7 @@ export function locateDataFolder(config: Pick<Config, 'dataDir' | 'mediaDir'>): 
 export function prepareDataFolder(folder: DataFolder): void {
   try {
     mkdirSync(folder.dir, { recursive: true, mode: 0o700 });
+    closeUnused(folder.dir);
     mkdirSync(folder.mediaDir, { recursive: true, mode: 0o700 });
     const probe = join(folder.dir, '.writable');
     writeFileSync(probe, '', { mode: 0o600 });
@@ -44,6 +70,41 @@ export function prepareDataFolder(folder: DataFolder): void {
       { cause: thrown },
     );
   }
+}
+
+/** What a fresh clone and a fresh volume have in it. A folder with anything else in it may serve others too. */
+const UNUSED_ENTRIES = new Set(['.gitignore', 'README.md', 'lost+found']);
+
+/** Shuts others out of a folder that is only now taken into use, as far as it is this user's to shut. */
+function closeUnused(dir: string): void {
+  if (!readdirSync(dir).every((name) => UNUSED_ENTRIES.has(name))) return;
+  try {
+    chmodSync(dir, 0o700);
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM')) throw thrown;
+  }
+}
+
+/** To be asked with the folder locked. @throws StartFault when a restore was killed while it exchanged the data */
+export function refuseHalfRestored(folder: DataFolder): void {
+  if (!existsSync(folder.restoreMarkFile)) return;
+  throw new StartFault(
+    `A restore into ${folder.dir} was interrupted half-way: run 'sluice restore FOLDER --force' again; ` +
+      'what was there before lies in its folders named replaced-….',
+  );
+}
+
+const CHECK_TEXT = 'sluice';
+const CHECK_CONTEXT = 'meta/master-key-check';
+
+/** A known text under the master key, to be kept in the database that is made with it. */
+export function makeMasterKeyCheck(masterKey: MasterKey, random: Random): string {
+  return seal(deriveKey(masterKey, 'seal'), CHECK_TEXT, CHECK_CONTEXT, random);
+}
+
+/** Whether a database with this check was made with this master key. */
+export function isMasterKeyOf(check: string, masterKey: MasterKey): boolean {
+  return open(deriveKey(masterKey, 'seal'), check, CHECK_CONTEXT) === CHECK_TEXT;
 }
 
 /**
@@ -59,7 +120,7 @@ export function loadMasterKey(
   if (config.masterKey !== null) return requireMasterKey(config.masterKey, 'SLUICE_MASTER_KEY');
   const file = config.masterKeyFile ?? join(folder.dir, MASTER_KEY_FILE);
   if (config.masterKeyFile === null && mayMake && !existsSync(file)) writeSecret(file, makeMasterKey(random));
-  return requireMasterKey(readSecret(file), file);
+  return requireMasterKey(readSecret(file), `The key file ${file}`);
 }
 
 /** The operator's keys, and whether this call made one. @throws StartFault */
@@ -72,7 +133,14 @@ export function loadOperatorKeys(
   const file = folder.operatorKeyFile;
   // 43 base62 characters hold 256 bits; the prefix lets scanners recognise a leak.
   if (!existsSync(file)) writeSecret(file, `slo_${randomBase62(random, 43)}`);
-  return { keys: [readSecret(file).trim()], file };
+  const key = readSecret(file).trim();
+  if (key.length < MIN_OPERATOR_KEY_LENGTH) {
+    throw new StartFault(
+      `The key file ${file} does not hold an operator key of ${MIN_OPERATOR_KEY_LENGTH} characters or more: ` +
+        'put the right one there, or delete the file and the next start makes a new key.',
+    );
+  }
+  return { keys: [key], file };
 }
 
 function requireMasterKey(text: string, source: string): MasterKey {
@@ -81,7 +149,8 @@ function requireMasterKey(text: string, source: string): MasterKey {
   return key;
 }
 
-function readSecret(file: string): string {
+/** What a key file holds. @throws StartFault when it cannot be read, or others may read it */
+export function readSecret(file: string): string {
   let mode: number;
   let content: string;
   try {
@@ -98,7 +167,25 @@ function readSecret(file: string): string {
   return content;
 }
 
+/** Whole or not at all, and on disk before anything is made with it: half a key would be a lost key. */
 function writeSecret(file: string, content: string): void {
-  writeFileSync(file, `${content}\n`, { mode: 0o600, flag: 'wx' });
-  chmodSync(file, 0o600);
+  const partial = `${file}.part`;
+  try {
+    rmSync(partial, { force: true });
+    writeFileSync(partial, `${content}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(partial, file);
+    syncFolder(dirname(file));
+  } catch (thrown) {
+    throw new StartFault(`The key file ${file} cannot be written (${messageOf(thrown)}).`, { cause: thrown });
+  }
+}
+
+/** Makes a new name in a folder durable. */
+function syncFolder(dir: string): void {
+  const handle = openSync(dir, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -1,21 +1,26 @@
 // From a configuration to an open gateway on its data folder: lock, database, keys, providers, app. Whatever is wrong
 // stops it here, with one sentence.
 import { createApp, type App } from './app.ts';
+import { backupBeforeUpgrade } from './backup/index.ts';
 import type { Config } from './config.ts';
-import { deriveKey, open, seal, type MasterKey } from './crypto.ts';
+import type { MasterKey } from './crypto.ts';
 import {
+  isMasterKeyOf,
   loadMasterKey,
   loadOperatorKeys,
   locateDataFolder,
+  makeMasterKeyCheck,
   prepareDataFolder,
+  refuseHalfRestored,
   type DataFolder,
 } from './data-folder.ts';
 import { StartFault } from './errors.ts';
 import { createSandbox, type Paint, type Provider } from './providers/index.ts';
 import type { Runtime } from './runtime/index.ts';
 import { lockDataFolder } from './store/lock.ts';
+import type { Migration } from './store/migrations/index.ts';
 import { readMeta, writeMeta } from './store/meta.ts';
-import { openSqlite, type SqliteStore } from './store/sqlite.ts';
+import { openSqlite, readMigrationPlan, type SqliteStore } from './store/sqlite.ts';
 import { createTestCards } from './testcard/index.ts';
 
 export type Gateway = {
@@ -55,46 +60,85 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
+/**
+ * The database of a locked data folder, brought to this build's schema. One of an older schema that has data is copied
+ * into `backups/` first.
+ * @throws StartFault
+ */
+export async function openDatabase(
+  folder: DataFolder,
+  runtime: Runtime,
+  /** For tests of an upgrade. */
+  migrations?: readonly Migration[],
+): Promise<{ store: SqliteStore; backup: string | null }> {
+  refuseHalfRestored(folder);
+  const { clock, log } = runtime;
+  const { dir: dataDir, backupsDir, mediaDir } = folder;
+  const plan = readMigrationPlan(dataDir, migrations);
+  const toVersion = plan?.pending.at(-1)?.id;
+  let backup: string | null = null;
+  if (plan !== null && plan.applied.length > 0 && toVersion !== undefined) {
+    backup = await backupBeforeUpgrade({ dataDir, backupsDir, mediaDir, toVersion, clock });
+    log.info({ backup, toVersion }, 'copied the database before its upgrade');
+  }
+  const store = openSqlite({ dataDir, clock, log, ...(migrations === undefined ? {} : { migrations }) });
+  return { store, backup };
+}
+
 async function openLocked(
-  { config, runtime, publicUrl, providers = [] }: GatewayOptions,
+  options: GatewayOptions,
   folder: DataFolder,
   releaseLock: () => void,
 ): Promise<Gateway> {
-  const { clock, random, log } = runtime;
-  const store = openSqlite({ dataDir: folder.dir, clock, log });
+  const { store } = await openDatabase(folder, options.runtime);
+  try {
+    const keys = await loadKeys(options, folder, store);
+    return await openOn(store, { ...options, folder, ...keys, releaseLock });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+type LoadedKeys = { masterKey: MasterKey } & Pick<Gateway, 'operatorKeys' | 'operatorKeyFile'>;
+
+async function loadKeys(
+  { config, runtime }: GatewayOptions,
+  folder: DataFolder,
+  store: SqliteStore,
+): Promise<LoadedKeys> {
+  const { random } = runtime;
   const check = await readMeta(store.read, 'master-key-check');
   const masterKey = loadMasterKey(config, folder, { random, mayMake: check === null });
   await proveMasterKey(store, masterKey, { check, runtime });
   const { keys: operatorKeys, file: operatorKeyFile } = loadOperatorKeys(config, folder, random);
+  return { masterKey, operatorKeys, operatorKeyFile };
+}
+
+async function openOn(
+  store: SqliteStore,
+  parts: GatewayOptions & LoadedKeys & { folder: DataFolder; releaseLock: () => void },
+): Promise<Gateway> {
+  const { config, runtime, folder, masterKey, operatorKeys, operatorKeyFile } = parts;
+  const { clock } = runtime;
   const testCards = createTestCards({ maxWorkers: MAX_PAINTERS, maxQueued: MAX_PAINTINGS_WAITING, clock });
   const app = createApp({
-    config,
-    runtime,
-    store,
+    ...{ config, runtime, store, masterKey, operatorKeys },
     dataDir: folder.dir,
     mediaDir: folder.mediaDir,
-    masterKey,
-    operatorKeys,
-    providers: [createSandbox({ paint: paintWith(testCards) }), ...providers],
-    publicUrl,
+    providers: [createSandbox({ paint: paintWith(testCards) }), ...(parts.providers ?? [])],
+    publicUrl: parts.publicUrl,
   });
   await app.resume();
   return {
-    app,
-    store,
-    folder,
-    operatorKeys,
-    operatorKeyFile,
+    ...{ app, store, folder, operatorKeys, operatorKeyFile },
     async close() {
       await testCards.close();
       await store.close();
-      releaseLock();
+      parts.releaseLock();
     },
   };
 }
-
-const CHECK_TEXT = 'sluice';
-const CHECK_CONTEXT = 'meta/master-key-check';
 
 /** A wrong master key must stop the start, and not make everything that was sealed unreadable one by one. */
 async function proveMasterKey(
@@ -102,11 +146,10 @@ async function proveMasterKey(
   masterKey: MasterKey,
   { check, runtime }: { check: string | null; runtime: Runtime },
 ): Promise<void> {
-  const key = deriveKey(masterKey, 'seal');
   if (check === null) {
-    const sealed = seal(key, CHECK_TEXT, CHECK_CONTEXT, runtime.random);
+    const sealed = makeMasterKeyCheck(masterKey, runtime.random);
     await store.transaction((tx) => writeMeta(tx, 'master-key-check', sealed));
-  } else if (open(key, check, CHECK_CONTEXT) !== CHECK_TEXT) {
+  } else if (!isMasterKeyOf(check, masterKey)) {
     throw new StartFault(
       'The master key is not the one that this database was made with: restore the right key, ' +
         'or the sealed credentials in it are lost.',

@@ -1,11 +1,12 @@
-// The pages of docs/ that are made from the code, so that they cannot fall behind it: settings and errors.
+// The pages of docs/ that are made from the code, so that they cannot fall behind it: settings, errors and commands.
 // `npm run docs` writes them; a test compares them.
+import { commandHelp, COMMANDS, EXIT_CODES } from '../cli/index.ts';
 import { SETTING_NAMES, SETTINGS } from '../config.ts';
 import { ERROR_CATALOGUE, ERROR_CODES } from '../errors.ts';
 
 /** Each generated page by its path from the root of the project. */
 export function referencePages(): Readonly<Record<string, string>> {
-  return { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage() };
+  return { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage(), 'docs/cli.md': cliPage() };
 }
 
 const MADE_NOTE = '<!-- Made by `npm run docs`; edit the code instead. -->';
@@ -62,6 +63,19 @@ function errorsPage(): string {
     '| Type | Number | Status | Retryable | Meaning |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
+  ]);
+}
+
+function cliPage(): string {
+  return page('The command line', [
+    'Results go to the standard output, everything else to the standard error. Every command reads the same settings as',
+    "the server (see [Settings](settings.md)); `--json` prints what a script needs. 'sluice' alone lists the commands.",
+    '',
+    EXIT_CODES,
+    '',
+    '`customers` and `keys` speak the operator API: over HTTP when a gateway runs on the data folder, otherwise they open',
+    'it for as long as they take. With `--json` they print the answer of that API.',
+    ...COMMANDS.flatMap((command) => ['', `## ${command.name}`, '', '```text', commandHelp(command), '```']),
   ]);
 }
 

@@ -5,28 +5,36 @@ import { messageOf, StartFault } from '../errors.ts';
 import { openGateway, type Gateway } from '../gateway.ts';
 import { SECOND_MS } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { writeServerNote } from './server-file.ts';
 
 export type Listening = {
   gateway: Gateway;
+  /** The base of the links that it hands out. */
   url: string;
   /** Takes no more requests, lets the ones under way end, hands leases back and closes the database. */
   stop(): Promise<void>;
 };
 
 /** What a supervisor as a rule grants before it kills (30 s), less a margin. */
-export const DRAIN_MS = 25 * SECOND_MS;
+const DRAIN_MS = 25 * SECOND_MS;
 
 /** @throws StartFault */
-export async function listen(config: Config, runtime: Runtime): Promise<Listening> {
+export async function listen(config: Config, runtime: Runtime, processId: number): Promise<Listening> {
   let url = '';
   const gateway = await openGateway({ config, runtime, publicUrl: () => config.publicUrl ?? url });
   const server = await openPort(config, gateway);
-  url = `http://${server.hostname?.includes(':') === true ? `[${server.hostname}]` : server.hostname}:${server.port}`;
+  const port = Number(server.port);
+  url = urlOf(server.hostname ?? config.host, port);
+  const removeNote = writeServerNote(gateway.folder.dir, {
+    url: urlOf(WILDCARDS.get(config.host) ?? config.host, port),
+    pid: processId,
+  });
   gateway.app.scheduler.start();
   return {
     gateway,
     url: config.publicUrl ?? url,
     async stop() {
+      removeNote();
       const { clock } = runtime;
       const drained = gateway.app.drain(DRAIN_MS);
       await Promise.race([Promise.all([drained, server.stop(false)]), clock.sleep(DRAIN_MS)]);
@@ -34,6 +42,16 @@ export async function listen(config: Config, runtime: Runtime): Promise<Listenin
       await gateway.close();
     },
   };
+}
+
+/** Who listens everywhere is found on the loopback. */
+const WILDCARDS = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 async function openPort(config: Config, gateway: Gateway) {

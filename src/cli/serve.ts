@@ -4,32 +4,38 @@ import { welcome } from '../first-start.ts';
 import { systemRuntime } from '../runtime/index.ts';
 import { isInTransaction } from '../store/group-commit.ts';
 import { VERSION } from '../version.ts';
-import { CONFIG_HELP, CONFIG_OPTION, EXIT, type Command, type Terminal } from './command.ts';
+import { CONFIG_OPTION, EXIT, type Command, type Terminal } from './command.ts';
 import { listen, type Listening } from './listen.ts';
 import { readConfig } from './settings.ts';
 
 export const serve: Command = {
   name: 'serve',
   summary: 'run the gateway',
-  usage: '[--config FILE]',
   details:
     'Listens on HOST:PORT until SIGTERM or SIGINT, then answers what is under way, hands its jobs back and ends ' +
     'within 25 seconds; a second signal ends it at once. Nothing that was accepted is lost either way.',
   options: CONFIG_OPTION,
-  optionHelp: CONFIG_HELP,
   example: 'PORT=9000 sluice serve',
   async run(invocation) {
     const { terminal } = invocation;
     const config = readConfig(invocation);
     const runtime = systemRuntime({ level: config.logLevel, isInTransaction });
-    const listening = await listen(config, runtime);
+    // From the first moment on: a signal during the start ends it just as orderly.
+    const stopped = untilStopped(terminal);
+    const listening = await listen(config, runtime, terminal.processId);
     const testKey = await welcome(listening.gateway);
     for (const line of greeting(listening, testKey)) terminal.note(line);
-    await untilStopped(terminal);
+    await stopped;
     terminal.note('Stopping: no new requests; open work is finished or handed back.');
-    await listening.stop().catch((thrown: unknown) => terminal.note(`Stopping failed: ${messageOf(thrown)}`));
-    runtime.log.flush();
-    return EXIT.ok;
+    try {
+      await listening.stop();
+      return EXIT.ok;
+    } catch (thrown) {
+      terminal.note(`Stopping failed, which loses nothing: ${messageOf(thrown)}`);
+      return EXIT.failed;
+    } finally {
+      runtime.log.flush();
+    }
   },
 };
 

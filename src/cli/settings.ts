@@ -2,17 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { parseConfig, parseSettingsFile, type Config, type RawSettings } from '../config.ts';
 import { messageOf, StartFault } from '../errors.ts';
-import type { Invocation } from './command.ts';
+import { textOf, type Invocation } from './command.ts';
 
 /** @throws StartFault */
-export function readSettings({ terminal, values }: Invocation): {
-  environment: RawSettings;
-  file: RawSettings;
-} {
-  const path = values['config'];
-  if (typeof path !== 'string') return { environment: terminal.environment, file: {} };
+export function readSettings(invocation: Invocation): { environment: RawSettings; file: RawSettings } {
+  const { environment } = invocation.terminal;
+  const path = textOf(invocation, 'config');
+  if (path === undefined) return { environment, file: {} };
   try {
-    return { environment: terminal.environment, file: parseSettingsFile(readFileSync(path, 'utf8')) };
+    return { environment, file: parseSettingsFile(readFileSync(path, 'utf8')) };
   } catch (thrown) {
     if (thrown instanceof StartFault) throw thrown;
     throw new StartFault(`The settings file ${path} cannot be read (${messageOf(thrown)}).`, {

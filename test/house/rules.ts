@@ -30,14 +30,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   jobs: ['runtime', 'store', 'providers', ...LEAVES],
   operations: ['runtime', 'store', 'jobs', ...LEAVES],
   http: ['runtime', 'store', 'jobs', 'operations', 'health.ts', ...LEAVES],
+  backup: ['runtime', 'store', 'media'],
 };
 
 /** Folders of which every file is a door: small things that are used one by one. */
 const OPEN_FOLDERS = new Set(['runtime', 'build']);
 /** The doors of the store: everything else in it is about one database or its schema. */
 const STORE_DOORS = new Set(['store/db.ts', 'store/page.ts']);
-/** Where the parts are joined; these may open the database. */
-const COMPOSERS = new Set(['app.ts', 'gateway.ts', 'tasks.ts', 'first-start.ts', 'cli']);
+/** A backup is a copy of the file itself, taken and put back with the folder's lock in mind. */
+const BACKUP_DOORS = new Set(['store/database-file.ts', 'store/lock.ts']);
+/** Where the parts are joined; these may open the database. The doctor looks at every part, and changes none. */
+const COMPOSERS = new Set(['app.ts', 'gateway.ts', 'tasks.ts', 'first-start.ts', 'cli', 'doctor']);
 
 /** Whether one file of src may import another; both relative to the root of the project. */
 export function mayImport(from: string, to: string): boolean {
@@ -56,6 +59,7 @@ export function mayImport(from: string, to: string): boolean {
   if (source === 'config.ts' || source === 'data-folder.ts' || source === 'health.ts') {
     return room === 'runtime' || target === 'config.ts';
   }
+  if (home === 'backup' && BACKUP_DOORS.has(target)) return true;
   return (ALLOWED[home] ?? []).includes(room) && isDoor(target);
 }
 
@@ -96,7 +100,7 @@ export const HOMES: readonly { what: string; pattern: RegExp; homes: readonly st
     pattern: /\bcreateNetWith\b/g,
     homes: ['src/runtime/net.ts'],
   },
-  { what: 'the process', pattern: /\bprocess\.\w+/g, homes: ['src/main.ts', 'src/cli/', 'src/build/'] },
+  { what: 'the process', pattern: /\bprocess\.\w+/g, homes: ['src/main.ts', 'src/build/'] },
   { what: 'the console', pattern: /\bconsole\.\w+/g, homes: ['src/build/'] },
   { what: 'classes', pattern: /\bclass \w+|\bthis\./g, homes: ['src/errors.ts'] },
 ];
