@@ -5,10 +5,11 @@ import { HOUR_MS, MINUTE_MS, type Instant } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Mode } from '../words.ts';
 import { first, type Connection, type Tx } from '../store/db.ts';
-import { isUsable, makeKey, readKey, statusOf, type ApiKey } from './key.ts';
+import { makeKey, readKey, statusOf, type ApiKey } from './key.ts';
 import {
   countUsableKeys,
   deleteKey,
+  endGraceBefore,
   findKey,
   findKeyByHash,
   insertKey,
@@ -57,8 +58,9 @@ export type Keys = {
     change: KeyChange,
   ): Promise<{ before: ApiKey; after: ApiKey }>;
   /**
-   * Makes a successor with the same name, scopes, list, mode and expiry; the old key works `graceHours` longer.
-   * A full set of keys can still be rotated. @throws GatewayError `not_found`, `key_not_rotatable`
+   * Makes a successor with the same name, scopes, list, mode and expiry. The old key works `graceHours` longer; one
+   * that it had succeeded itself ends now. A full set of keys can still be rotated.
+   * @throws GatewayError `not_found`, `key_not_rotatable`
    */
   rotate(
     tx: Tx,
@@ -114,9 +116,9 @@ export function createKeys({ random }: { random: Random }): Keys {
     },
     async change(tx, { customerId, id }, { name, expiresAt, ...grant }) {
       const before = await get(tx, customerId, id);
-      if (!isUsable(before, tx.now)) {
-        throw new GatewayError('invalid_state', { message: `The key is ${statusOf(before, tx.now)}.` });
-      }
+      const status = statusOf(before, tx.now);
+      // One that was rotated must not be made to outlive its grace.
+      if (status !== 'active') throw new GatewayError('invalid_state', { message: `The key is ${status}.` });
       if (expiresAt !== undefined) refuseNearExpiry(expiresAt, tx.now);
       const granted = grant.preset === undefined && grant.scopes === undefined ? {} : resolveGrant(grant);
       const after: ApiKey = {
@@ -134,19 +136,16 @@ export function createKeys({ random }: { random: Random }): Keys {
       if (statusOf(old, tx.now) !== 'active') throw new GatewayError('key_not_rotatable');
       const made = await insert(tx, { ...old, ...blankKey(tx.now) });
       const graceEnd = tx.now + graceHours * HOUR_MS;
-      const previous: ApiKey = {
+      const previous = {
         ...old,
         rotatedAt: tx.now,
         successorId: made.key.id,
         expiresAt: Math.min(old.expiresAt ?? graceEnd, graceEnd),
       };
-      const marked = await markRotated(tx, {
-        id,
-        rotatedAt: tx.now,
-        successorId: made.key.id,
-        expiresAt: Math.min(old.expiresAt ?? graceEnd, graceEnd),
-      });
+      const { expiresAt } = previous;
+      const marked = await markRotated(tx, { id, rotatedAt: tx.now, successorId: made.key.id, expiresAt });
       if (marked.length === 0) throw new GatewayError('key_not_rotatable');
+      await endGraceBefore(tx, { customerId, successorId: id, now: tx.now });
       tx.publish('access', id);
       return { ...made, previous };
     },

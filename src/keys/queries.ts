@@ -20,7 +20,7 @@ export const listKeys = statement(({ q, t }, p: { customerId: string; limit: num
     .select()
     .from(t.apiKeys)
     .where(eq(t.apiKeys.customerId, p.customerId))
-    .orderBy(desc(t.apiKeys.createdAt), desc(t.apiKeys.id))
+    .orderBy(desc(t.apiKeys.id))
     .limit(p.limit),
 );
 
@@ -54,6 +54,21 @@ export const markRotated = statement(
       .set({ rotatedAt: p.rotatedAt, successorId: p.successorId, expiresAt: p.expiresAt })
       .where(and(eq(t.apiKeys.id, p.id), isNull(t.apiKeys.rotatedAt), isNull(t.apiKeys.revokedAt)))
       .returning({ id: t.apiKeys.id }),
+);
+
+/** Ends the grace of the key before: of a chain of rotations two keys work at most. */
+export const endGraceBefore = statement(
+  ({ q, t }, p: { customerId: string; successorId: string; now: number }) =>
+    q
+      .update(t.apiKeys)
+      .set({ expiresAt: p.now })
+      .where(
+        and(
+          eq(t.apiKeys.customerId, p.customerId),
+          eq(t.apiKeys.successorId, p.successorId),
+          gt(t.apiKeys.expiresAt, p.now),
+        ),
+      ),
 );
 
 export const markRevoked = statement(({ q, t }, p: { id: string; revokedAt: number }) =>
