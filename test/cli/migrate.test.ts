@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/gateway.ts';
 import { SQLITE_MIGRATIONS, type Migration } from '../../src/store/migrations/index.ts';
 import { lockDataFolder } from '../../src/store/lock.ts';
 import { openHandle } from '../../src/store/driver.ts';
-import { faultOf } from '../support/database.ts';
+import { faultOf } from '../support/fault-of.ts';
 import { quietRuntime } from './gateway.ts';
 import { makeScene } from './scene.ts';
 import type { Folder } from './terminal.ts';
@@ -147,7 +147,7 @@ describe('before a database with data gets another schema', () => {
   test('a step that fails leaves the database as it was, and trying again piles up no copies', async () => {
     const folder = await filledFolder();
     for (let attempt = 0; attempt < 3; attempt++) {
-      expect(await faultOf(() => upgrade(folder, BROKEN))).toContain('nowhere');
+      expect(await faultOf(upgrade(folder, BROKEN))).toContain('nowhere');
     }
     const live = join(folder.dir, 'sluice.db');
     expect(read(live, 'SELECT count(*) FROM meta')).toBe(ROWS);
@@ -161,7 +161,7 @@ describe('before a database with data gets another schema', () => {
   test('and not when there is no room for the copy: the database stays as it is', async () => {
     const folder = await filledFolder();
     writeFileSync(join(folder.dir, 'backups'), 'a file where the folder should be');
-    expect(await faultOf(() => upgrade(folder, LATER))).toContain('no copy of it could be made first');
+    expect(await faultOf(upgrade(folder, LATER))).toContain('no copy of it could be made first');
     expect(read(join(folder.dir, 'sluice.db'), 'SELECT max(id) FROM schema_migrations')).toBe(LATER.id - 1);
   });
 });
