@@ -4,7 +4,15 @@ import { nextTurn } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { first, type Connection, type Tx } from '../store/db.ts';
 import { CHAIN_START, hashEvent, type AuditEvent } from './event.ts';
-import { findNewest, insertEvent, listChain, listEvents, type AuditFilter } from './queries.ts';
+import {
+  findEnd,
+  findNewest,
+  insertEvent,
+  listChain,
+  listEvents,
+  setHead,
+  type AuditFilter,
+} from './queries.ts';
 
 export type { AuditEvent } from './event.ts';
 export type { AuditFilter } from './queries.ts';
@@ -40,6 +48,7 @@ export function createAudit({ random }: { random: Random }): Audit {
       };
       const hash = hashEvent(event);
       await insertEvent(tx, { ...event, hash });
+      await setHead(tx, { hash });
       return { ...event, hash };
     },
     async list(on, filter, page) {
@@ -47,7 +56,9 @@ export function createAudit({ random }: { random: Random }): Audit {
       return { events: rows.slice(0, page.limit), hasMore: rows.length > page.limit };
     },
     async verify(on) {
-      let [seq, head] = [0, CHAIN_START];
+      // Read first: events that are recorded meanwhile come after it.
+      const end = first(await findEnd(on, {}));
+      let [seq, head, hasMetEnd] = [0, CHAIN_START, end === null];
       for (;;) {
         const rows = await listChain(on, { afterSeq: seq, limit: EVENTS_A_PAGE });
         for (const row of rows) {
@@ -56,8 +67,13 @@ export function createAudit({ random }: { random: Random }): Audit {
             return { events: seq, fault: `event ${row.seq} was changed` };
           }
           [seq, head] = [row.seq, row.hash];
+          hasMetEnd ||= head === end?.noted;
         }
-        if (rows.length < EVENTS_A_PAGE) return { events: seq, fault: null };
+        if (rows.length < EVENTS_A_PAGE) {
+          if (!hasMetEnd) return { events: seq, fault: `event ${seq + 1} is missing` };
+          const isEnd = end === null ? seq === 0 : end.noted === end.last;
+          return { events: seq, fault: isEnd ? null : 'there are events that were not recorded' };
+        }
         await nextTurn();
       }
     },

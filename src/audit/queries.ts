@@ -1,5 +1,5 @@
 // The audit's rows.
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm';
 import { fixedLimit, insertion, statement, type Connection } from '../store/db.ts';
 
 export const insertEvent = insertion('auditEvents');
@@ -10,6 +10,29 @@ export const findNewest = statement(({ q, t }, _: Record<string, never>) =>
     .from(t.auditEvents)
     .orderBy(desc(t.auditEvents.seq))
     .limit(fixedLimit(1)),
+);
+
+/** Where the chain ends, so that events taken off its end are missed. */
+const HEAD = 'audit-head';
+
+/** The end that was noted, and the hash of the event that is last, both as of one moment. */
+export const findEnd = statement(({ q, t }, _: Record<string, never>) =>
+  q
+    .select({
+      noted: t.meta.value,
+      last: sql<
+        string | null
+      >`(SELECT ${t.auditEvents.hash} FROM ${t.auditEvents} ORDER BY ${t.auditEvents.seq} DESC LIMIT 1)`,
+    })
+    .from(t.meta)
+    .where(eq(t.meta.name, HEAD)),
+);
+
+export const setHead = statement(({ q, t }, p: { hash: string }) =>
+  q
+    .insert(t.meta)
+    .values({ name: HEAD, value: p.hash })
+    .onConflictDoUpdate({ target: t.meta.name, set: { value: p.hash } }),
 );
 
 export type AuditFilter = {

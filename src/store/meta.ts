@@ -2,7 +2,10 @@
 import { eq } from 'drizzle-orm';
 import { first, statement, type Connection, type Tx } from './db.ts';
 
-/** `master-key-check`: a known text sealed under the master key. `first-start`: when the first customer was made. */
+/**
+ * `master-key-check`: a known text sealed under the master key. `first-start`: when the first customer was made. The
+ * audit keeps its own value here, `audit-head`.
+ */
 export type MetaName = 'master-key-check' | 'first-start';
 
 const findMeta = statement(({ q, t }, p: { name: string }) =>
