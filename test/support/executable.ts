@@ -20,17 +20,19 @@ export type Surroundings = {
 
 export type Ended = { code: number; out: string; notes: string };
 
-export type Running = {
-  /** Where it listens, as it said. */
-  url: string;
+export type Launched = {
   pid: number;
   /** What it said on standard error so far. */
   notes(): string;
   /** What it wrote to standard output so far: its log. */
   out(): string;
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
+  /** Where it listens, once it has said so. Rejects when it ends instead, with what it said. */
+  greeted: Promise<string>;
   ended: Promise<Ended>;
 };
+
+export type Running = Launched & { url: string };
 
 export function requireExecutable(): string {
   assert(existsSync(EXECUTABLE), `there is no ${EXECUTABLE}: run 'npm run build' first`);
@@ -54,24 +56,31 @@ export async function runExecutable(args: readonly string[], around: Surrounding
   return { code: await child.exited, out, notes };
 }
 
-/** Starts `serve` and waits until it has said where it listens. @throws when it ends instead, with what it said */
-export async function startExecutable(around: Surroundings): Promise<Running> {
+/** Starts `serve` and waits for nothing. */
+export function launchExecutable(around: Surroundings): Launched {
   const child = spawn(['serve'], around);
   const [out, notes] = [collect(child.stdout), collect(child.stderr)];
-  const ended = (async () => ({
-    code: await child.exited,
-    out: await out.whole,
-    notes: await notes.whole,
-  }))();
-  await notes.until(/is running at \S+\n[^]*Reference.*\n[^]*\n$/);
+  const greeted = notes.until(/is running at (\S+)\n[^]*Reference.*\n[^]*\n$/);
+  // Whoever does not wait for the greeting has no use for its absence.
+  greeted.catch(() => undefined);
   return {
-    url: /is running at (\S+)/.exec(notes.text())?.[1] ?? '',
     pid: child.pid,
     notes: notes.text,
     out: out.text,
     signal: (name) => child.kill(name),
-    ended,
+    greeted,
+    ended: (async () => ({
+      code: await child.exited,
+      out: await out.whole,
+      notes: await notes.whole,
+    }))(),
   };
+}
+
+/** Starts `serve` and waits until it has said where it listens. @throws when it ends instead, with what it said */
+export async function startExecutable(around: Surroundings): Promise<Running> {
+  const launched = launchExecutable(around);
+  return { ...launched, url: await launched.greeted };
 }
 
 function collect(stream: ReadableStream<Uint8Array>) {
@@ -92,8 +101,11 @@ function collect(stream: ReadableStream<Uint8Array>) {
   return {
     text: () => text,
     whole,
-    async until(pattern: RegExp) {
-      while (!pattern.test(text)) {
+    /** Resolves with the first group of a pattern, when what was said matches it. */
+    async until(pattern: RegExp): Promise<string> {
+      for (;;) {
+        const match = pattern.exec(text);
+        if (match !== null) return match[1] ?? '';
         if (isOver) throw new Error(`the process ended and said only: ${text}`);
         await heard.promise;
       }
