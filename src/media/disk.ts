@@ -36,12 +36,16 @@ export function createMediaDisk(folder: string): MediaStore {
     return join(shardOf(fileId), fileId);
   };
 
+  let writes = 0;
+
   return {
     async write(fileId, pieces, maxBytes) {
       const path = pathOf(fileId);
       await mkdir(shardOf(fileId), { recursive: true, mode: 0o700 });
-      const partial = path + PARTIAL_SUFFIX;
-      // A writer that was given up and still goes on keeps the old file, which has no name any more.
+      // A writer that was given up may still go on: each has a file of its own, and the last to end has the name.
+      writes += 1;
+      const partial = `${path}.${writes}${PARTIAL_SUFFIX}`;
+      // One of this number may lie there from a process that died.
       await removeIfThere(partial);
       const written = await writePieces(partial, pieces, maxBytes).catch(async (thrown: unknown) => {
         await removeIfThere(partial);
@@ -66,7 +70,7 @@ export function createMediaDisk(folder: string): MediaStore {
           const path = join(folder, shard, name);
           const isPartial = name.endsWith(PARTIAL_SUFFIX);
           // What is not ours stays.
-          if (!isId('file', isPartial ? name.slice(0, -PARTIAL_SUFFIX.length) : name)) continue;
+          if (!isId('file', isPartial ? name.slice(0, name.indexOf('.')) : name)) continue;
           const modifiedAt = await modifiedAtOrNone(path);
           if (modifiedAt !== null && modifiedAt < instant)
             yield { fileId: isPartial ? null : name, remove: () => removeIfThere(path) };
