@@ -1,5 +1,6 @@
 // The query parameters that several routes share. A query is text, so numbers and instants are read from it here.
 import * as v from 'valibot';
+import { MAX_WAIT_MS } from '../jobs/index.ts';
 import { isoInstant } from '../runtime/clock.ts';
 import { checkCursor, type PageRequest } from '../store/page.ts';
 import { described } from './annotate.ts';
@@ -53,7 +54,7 @@ export function readPage(query: { limit: number; cursor?: string | undefined }):
 }
 
 /** The longest that a request may wait for the end of a job, in seconds. */
-export const MAX_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = MAX_WAIT_MS / 1000;
 
 /** `?wait=N` on reads. */
 export const waitQuery = {

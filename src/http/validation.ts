@@ -7,16 +7,7 @@ import { nearestName } from '../nearest-name.ts';
 /** Past this many, further faults of one body are left out. */
 const MAX_FAULTS = 20;
 
-/** Checks a value that came from outside. @throws GatewayError `invalid_input`, naming every field at fault */
-export function validate<Schema extends v.GenericSchema>(
-  schema: Schema,
-  value: unknown,
-): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  throw validationError(schema, result.issues);
-}
-
+/** `invalid_input`, naming every field at fault. */
 export function validationError(
   schema: v.GenericSchema,
   issues: readonly v.BaseIssue<unknown>[],

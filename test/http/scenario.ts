@@ -131,7 +131,7 @@ function keyOf({ customer }: Scene, as: NonNullable<Call['as']>): { key?: string
   }
 }
 
-export function expectAnswer(answer: Answer, expected: Expected): void {
+function expectAnswer(answer: Answer, expected: Expected): void {
   const { status, code = null, headers = {}, body } = expected;
   expect({ status: answer.status, code: answer.code }).toEqual({ status, code });
   if (expected.field !== undefined || expected.says !== undefined) expectSentence(answer, expected);
