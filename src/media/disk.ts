@@ -1,7 +1,8 @@
 // Media on disk, under our own names. A file appears whole or not at all: it is written aside, made durable and
 // then moved to its name.
 import { createSha256 } from '../crypto.ts';
-import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId } from '../ids.ts';
 import { assert } from '../errors.ts';
@@ -37,27 +38,31 @@ export function createMediaDisk(folder: string): MediaStore {
   };
 
   let writes = 0;
+  /** For each file that is being written, the number of the write that began last. */
+  const newest = new Map<string, number>();
 
   return {
     async write(fileId, pieces, maxBytes) {
       const path = pathOf(fileId);
       await mkdir(shardOf(fileId), { recursive: true, mode: 0o700 });
-      // A writer that was given up may still go on: each has a file of its own, and the last to end has the name.
-      writes += 1;
-      const partial = `${path}.${writes}${PARTIAL_SUFFIX}`;
+      // A writer that was given up may still go on: each writes aside on its own, and the last to begin has the name.
+      const number = (writes += 1);
+      newest.set(fileId, number);
+      const partial = `${path}.${number}${PARTIAL_SUFFIX}`;
       // One of this number may lie there from a process that died.
       await removeIfThere(partial);
-      const written = await writePieces(partial, pieces, maxBytes).catch(async (thrown: unknown) => {
+      try {
+        const written = await writePieces(partial, pieces, maxBytes);
+        if (written === null) return null;
+        assert(newest.get(fileId) === number, 'a newer write of the file has begun');
+        // At once, so that no newer one comes in between.
+        renameSync(partial, path);
+        await syncFolder(shardOf(fileId));
+        return written;
+      } finally {
+        if (newest.get(fileId) === number) newest.delete(fileId);
         await removeIfThere(partial);
-        throw thrown;
-      });
-      if (written === null) {
-        await removeIfThere(partial);
-        return null;
       }
-      await rename(partial, path);
-      await syncFolder(shardOf(fileId));
-      return written;
     },
     async open(fileId) {
       const file = Bun.file(pathOf(fileId));
