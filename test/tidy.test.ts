@@ -51,8 +51,11 @@ describe('every file', () => {
 
   test('holds no leftovers', () => {
     // Spelled with a class of one character, so that this line is not one of them.
-    const marks = /TO[D]O|FIX[M]E|X[X]X|ts-[i]gnore|ts-[n]ocheck|as [a]ny\b/g;
-    expect(faults(everything, ({ text }) => text.match(marks) ?? [])).toEqual([]);
+    const marks = /TO[D]O|FIX[M]E|X[X]X|ts-[i]gnore|ts-[n]ocheck/g;
+    const escapes = /\bas any\b/g;
+    expect(
+      faults(everything, ({ text, code }) => [...(text.match(marks) ?? []), ...(code.match(escapes) ?? [])]),
+    ).toEqual([]);
   });
 });
 

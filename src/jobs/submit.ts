@@ -67,55 +67,49 @@ export function createSubmit(parts: SubmitParts): Submit {
   return async (submitter, command) => {
     const quote = await catalog.quote(command.model, command.input);
     const reference = await storeInlineReference(parts, submitter.customerId, command.reference);
-    const undo: (() => void)[] = [];
-    const giveBack = () => {
-      for (const step of undo.splice(0)) step();
-    };
     try {
-      const submitted = await db.transaction((tx) =>
-        accept(tx, { submitter, command, quote, undo }).catch((thrown: unknown) => {
-          // At once, so that whoever comes next in the same commit finds the place free.
-          giveBack();
-          throw thrown;
-        }),
-      );
-      if (submitted.isReplay && reference !== null) await media.discard(reference.id);
+      const submitted = await db.transaction((tx) => accept(tx, { submitter, command, quote }));
+      if (submitted.isReplay) await letGo();
       return submitted;
     } catch (thrown) {
-      giveBack();
-      if (reference !== null) await media.discard(reference.id);
+      await letGo();
       throw thrown;
     }
 
+    /** What cannot be discarded now is swept up later; it must not change the answer. */
+    async function letGo(): Promise<void> {
+      if (reference !== null) await media.discard(reference.id).catch(() => undefined);
+    }
+
     async function accept(tx: Tx, accepting: Accepting): Promise<Submitted> {
-      const job = makeJob(tx, accepting, parts);
-      const answer = command.answer(job);
-      if (command.idempotency !== null) {
-        const claim = await parts.idempotency.claim(tx, {
-          scope: submitter.customerId,
-          mode: submitter.mode,
-          ...command.idempotency,
-          resourceId: job.id,
-          ...answer,
-        });
-        if (claim.kind === 'replay') {
-          assert(claim.resourceId !== null, 'a replayed submit has a job');
-          return { jobId: claim.resourceId, status: claim.status, body: claim.body, isReplay: true };
-        }
+      const once = command.idempotency && { ...command.idempotency, ...scopeOf(submitter) };
+      const replay = once && (await parts.idempotency.find(tx, once));
+      if (replay !== null) {
+        assert(replay.resourceId !== null, 'a replayed submit has a job');
+        return { jobId: replay.resourceId, status: replay.status, body: replay.body, isReplay: true };
       }
-      const admitted = await limits.admitGeneration(tx, submitter.customerId, submitter.limits);
-      undo.push(admitted.giveBack);
-      await limits.openJob(tx, { ...job, limits: submitter.limits });
+      // Whatever refuses comes before whatever writes: what has written nothing needs no undoing.
+      await limits.admitGeneration(tx, submitter.customerId, submitter.limits);
+      const job = makeJob(tx, accepting, parts);
+      await limits.requireFreePlace(tx, { ...job, limits: submitter.limits });
       parts.requireRoom();
       refuseWithoutCapacity(parts.router, command, submitter.mode);
       await reserveAndInsert(tx, job, parts);
+      await limits.openJob(tx, { ...job, limits: submitter.limits });
+      const answer = command.answer(job);
+      if (once !== null) await parts.idempotency.claim(tx, { ...once, resourceId: job.id, ...answer });
       if (reference !== null) await media.record(tx, { ...reference, jobId: job.id, createdAt: tx.now });
       return { jobId: job.id, ...answer, isReplay: false };
     }
   };
 }
 
-type Accepting = { submitter: Submitter; command: SubmitJob; quote: Quote; undo: (() => void)[] };
+/** Keys belong to a customer in a mode, and to none of its API keys. */
+function scopeOf({ customerId, mode }: Submitter): { scope: string; mode: Mode } {
+  return { scope: customerId, mode };
+}
+
+type Accepting = { submitter: Submitter; command: SubmitJob; quote: Quote };
 
 function makeJob(
   tx: Tx,

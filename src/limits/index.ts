@@ -3,8 +3,8 @@
 import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { JobType } from '../words.ts';
-import type { Connection, Tx } from '../store/db.ts';
-import { listRecentAcceptances, lowerInFlight, raiseInFlight } from './queries.ts';
+import { first, type Connection, type Tx } from '../store/db.ts';
+import { findInFlight, listRecentAcceptances, lowerInFlight, raiseInFlight } from './queries.ts';
 import { createSlidingWindow, WINDOW_MS, type SlidingWindow, type WindowState } from './window.ts';
 
 export type { WindowState } from './window.ts';
@@ -20,12 +20,16 @@ export type Limits = {
   /** Counts one request. @throws GatewayError `rate_limit_exceeded` */
   admitRequest(customerId: string, limits: LimitsInForce): WindowState;
   /**
-   * Counts one generation; `giveBack` undoes that when the submit is refused further on.
-   * @throws GatewayError `rate_limit_exceeded`
+   * Counts one generation, for as long as the transaction holds. @throws GatewayError `rate_limit_exceeded`
    */
-  admitGeneration(on: Connection, customerId: string, limits: LimitsInForce): Promise<{ giveBack(): void }>;
+  admitGeneration(tx: Tx, customerId: string, limits: LimitsInForce): Promise<void>;
   /** Where the generation window stands, counting nothing. */
   generationState(on: Connection, customerId: string, limits: LimitsInForce): Promise<WindowState>;
+  /** Looks whether one more job may be open. @throws GatewayError `concurrency_limit_exceeded` */
+  requireFreePlace(
+    on: Connection,
+    job: { customerId: string; type: JobType; limits: LimitsInForce },
+  ): Promise<void>;
   /** Counts one more open job. @throws GatewayError `concurrency_limit_exceeded` */
   openJob(tx: Tx, job: { customerId: string; type: JobType; limits: LimitsInForce }): Promise<void>;
   /** Counts one open job less. */
@@ -69,24 +73,24 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       if (!isAdmitted) throw rateLimited('requests', state);
       return state;
     },
-    async admitGeneration(on, customerId, { generationsPerMinute: limit }) {
-      const window = await generationWindow(on, customerId, limit);
+    async admitGeneration(tx, customerId, { generationsPerMinute: limit }) {
+      const window = await generationWindow(tx, customerId, limit);
       const nowMs = clock.elapsedMs();
       if (!window.take(limit, nowMs)) throw rateLimited('generations', window.state(limit, nowMs));
-      return { giveBack: () => window.giveBack(nowMs) };
+      tx.onRollback(() => window.giveBack(nowMs));
     },
     async generationState(on, customerId, { generationsPerMinute: limit }) {
       return (await generationWindow(on, customerId, limit)).state(limit, clock.elapsedMs());
     },
+    async requireFreePlace(on, { customerId, type, limits }) {
+      const cap = placesFor(type, limits);
+      const open = first(await findInFlight(on, { customerId, type }))?.count ?? 0;
+      if (open >= cap) throw tooManyOpen(type, cap);
+    },
     async openJob(tx, { customerId, type, limits }) {
-      const cap = type === 'image' ? limits.concurrentImages : limits.concurrentVideos;
+      const cap = placesFor(type, limits);
       const counted = cap === 0 ? [] : await raiseInFlight(tx, { customerId, type, cap });
-      if (counted.length > 0) return;
-      throw new GatewayError('concurrency_limit_exceeded', {
-        message: `Open ${type} jobs are limited to ${cap}.`,
-        details: { limit: cap, type },
-        retryAfterMs: CONCURRENCY_RETRY_MS,
-      });
+      if (counted.length === 0) throw tooManyOpen(type, cap);
     },
     async closeJob(tx, job) {
       await lowerInFlight(tx, job);
@@ -98,6 +102,18 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       }
     },
   };
+}
+
+function placesFor(type: JobType, limits: LimitsInForce): number {
+  return type === 'image' ? limits.concurrentImages : limits.concurrentVideos;
+}
+
+function tooManyOpen(type: JobType, cap: number): GatewayError {
+  return new GatewayError('concurrency_limit_exceeded', {
+    message: `Open ${type} jobs are limited to ${cap}.`,
+    details: { limit: cap, type },
+    retryAfterMs: CONCURRENCY_RETRY_MS,
+  });
 }
 
 function rateLimited(bucket: 'requests' | 'generations', state: WindowState): GatewayError {

@@ -3,6 +3,13 @@ import { and, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import { MODES, type JobType } from '../words.ts';
 import { statement } from '../store/db.ts';
 
+export const findInFlight = statement(({ q, t }, p: { customerId: string; type: JobType }) =>
+  q
+    .select({ count: t.inFlight.count })
+    .from(t.inFlight)
+    .where(and(eq(t.inFlight.customerId, p.customerId), eq(t.inFlight.type, p.type))),
+);
+
 /** Counts one more, unless there are `cap` already: then no row comes back. */
 export const raiseInFlight = statement(({ q, t }, p: { customerId: string; type: JobType; cap: number }) =>
   q

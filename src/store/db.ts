@@ -23,6 +23,11 @@ export type Tx = Connection & {
   readonly now: Instant;
   /** Tells every node, once this is committed and before the caller of `transaction` goes on; never on a rollback. */
   publish(topic: Topic, subject: string): void;
+  /**
+   * Undoes what `work` did besides the database, when what it wrote is undone: it threw, the commit failed, or it has
+   * to run once more because another one in the same commit failed.
+   */
+  onRollback(undo: () => void): void;
 };
 
 /**
@@ -38,7 +43,8 @@ export type Db = {
   readonly read: Connection;
   /**
    * Runs `work` in a transaction that is durable when the promise resolves, and undone when `work` throws.
-   * Nothing but queries may be awaited inside: other writers wait meanwhile. Not to be nested.
+   * Nothing but queries may be awaited inside: other writers wait meanwhile. Not to be nested. `work` may run twice,
+   * the first time for nothing: what it does besides the database it must undo with `tx.onRollback`.
    * @throws GatewayError `service_unavailable` when the disk is full or cannot be written
    */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;

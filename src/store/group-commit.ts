@@ -1,6 +1,5 @@
 // One writer for SQLite: transactions that arrive while another is being written share its COMMIT, and with it
-// its fsync. Each has a savepoint of its own, so that one that throws undoes only itself, and no caller goes on
-// before the shared COMMIT is on disk.
+// its fsync. One that throws undoes only itself, and no caller goes on before the shared COMMIT is on disk.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { assert, GatewayError } from '../errors.ts';
 import { onNextTurn, SECOND_MS, type Clock } from '../runtime/clock.ts';
@@ -17,6 +16,8 @@ export type WriteControl = {
   rollbackToSavepoint(): void;
   /** False once SQLite itself has given the transaction up, as it does when the disk is full. */
   isOpen(): boolean;
+  /** How many rows were changed since the connection was opened. */
+  changes(): number;
 };
 
 type Waiting = {
@@ -27,6 +28,7 @@ type Waiting = {
 type Done = {
   waiting: Waiting;
   published: [Topic, string][];
+  undo: (() => void)[];
   outcome: { value: unknown } | { thrown: unknown };
 };
 
@@ -92,16 +94,11 @@ export function createGroupCommit(parts: WriterParts): GroupCommit {
 }
 
 async function writeBatch(batch: Waiting[], parts: WriterParts): Promise<void> {
-  const { control } = parts;
-  const done: Done[] = [];
+  let done: Done[];
   try {
-    // What could not be undone at the end of an earlier batch is undone here, or nothing is begun.
-    if (control.isOpen()) control.rollback();
-    control.begin();
-    for (const waiting of batch) done.push(await runInSavepoint(waiting, parts));
-    control.commit();
+    done = (await writeTogether(batch, parts)) ?? (await writeApart(batch, parts));
   } catch (thrown) {
-    tryRollback(control);
+    tryRollback(parts.control);
     for (const waiting of batch) waiting.reject(refusalOf(thrown));
     return;
   }
@@ -115,6 +112,82 @@ async function writeBatch(batch: Waiting[], parts: WriterParts): Promise<void> {
   }
 }
 
+/**
+ * The batch without savepoints: with one open, SQLite keeps a copy of every page that is touched, which costs more than
+ * the writes themselves. Whoever throws before it has written is simply left out. Null when one threw after that: all
+ * is undone then, and they have to run apart.
+ */
+async function writeTogether(batch: Waiting[], parts: WriterParts): Promise<Done[] | null> {
+  const { control } = parts;
+  const done: Done[] = [];
+  return keepingUndo(done, async () => {
+    begin(control);
+    for (const waiting of batch) {
+      const changesBefore = control.changes();
+      const result = await run(waiting, parts);
+      done.push(result);
+      if (!('thrown' in result.outcome)) continue;
+      // When SQLite has already undone everything, the whole batch is lost and must hear of it.
+      if (!control.isOpen()) throw result.outcome.thrown;
+      if (control.changes() !== changesBefore) {
+        control.rollback();
+        undoAll(done);
+        return null;
+      }
+      undo(result);
+    }
+    control.commit();
+    return done;
+  });
+}
+
+/** Each with a savepoint of its own, so that one that throws undoes only itself. */
+async function writeApart(batch: Waiting[], parts: WriterParts): Promise<Done[]> {
+  const { control } = parts;
+  const done: Done[] = [];
+  return keepingUndo(done, async () => {
+    begin(control);
+    for (const waiting of batch) {
+      control.savepoint();
+      const result = await run(waiting, parts);
+      done.push(result);
+      if ('thrown' in result.outcome) {
+        if (!control.isOpen()) throw result.outcome.thrown;
+        control.rollbackToSavepoint();
+        undo(result);
+      } else {
+        control.release();
+      }
+    }
+    control.commit();
+    return done;
+  });
+}
+
+/** When the whole batch comes to nothing, so must what its members did besides the database. */
+async function keepingUndo<T>(done: Done[], write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (thrown) {
+    undoAll(done);
+    throw thrown;
+  }
+}
+
+function undoAll(done: Done[]): void {
+  for (const result of done) undo(result);
+}
+
+function undo(result: Done): void {
+  for (const step of result.undo.splice(0).toReversed()) step();
+}
+
+function begin(control: WriteControl): void {
+  // What could not be undone at the end of an earlier batch is undone here, or nothing is begun.
+  if (control.isOpen()) control.rollback();
+  control.begin();
+}
+
 /** A disk that fails may fail here too; those who wait must hear of the failure all the same. */
 function tryRollback(control: WriteControl): void {
   try {
@@ -124,29 +197,24 @@ function tryRollback(control: WriteControl): void {
   }
 }
 
-async function runInSavepoint(waiting: Waiting, parts: WriterParts): Promise<Done> {
-  const { connection, control, clock } = parts;
-  const published: [Topic, string][] = [];
+async function run(waiting: Waiting, { connection, clock }: WriterParts): Promise<Done> {
+  const done: Omit<Done, 'outcome'> = { waiting, published: [], undo: [] };
   const tx: Tx = {
     ...connection,
     now: clock.now(),
-    publish: (topic, subject) => void published.push([topic, subject]),
+    publish: (topic, subject) => void done.published.push([topic, subject]),
+    onRollback: (step) => void done.undo.push(step),
   };
   let hasTurned = false;
   const stopWatching = onNextTurn(() => {
     hasTurned = true;
   });
-  control.savepoint();
   try {
     const value = await insideTransaction.run(true, () => waiting.work(tx));
     assert(!hasTurned, 'a transaction awaited something other than the database');
-    control.release();
-    return { waiting, published, outcome: { value } };
+    return { ...done, outcome: { value } };
   } catch (thrown) {
-    // When SQLite has already undone everything, the whole batch is lost and must hear of it.
-    if (!control.isOpen()) throw thrown;
-    control.rollbackToSavepoint();
-    return { waiting, published, outcome: { thrown } };
+    return { ...done, outcome: { thrown } };
   } finally {
     stopWatching();
   }

@@ -154,6 +154,7 @@ export function connect(handle: Handle): Connection {
 }
 
 function writeControl(writer: Handle): WriteControl {
+  const changes = writer.prepare('SELECT total_changes()').pluck();
   const command = (sql: string) => {
     const prepared = writer.prepare(sql);
     return () => void prepared.run();
@@ -166,6 +167,7 @@ function writeControl(writer: Handle): WriteControl {
     release: command('RELEASE work'),
     rollbackToSavepoint: () => void writer.exec('ROLLBACK TO work; RELEASE work'),
     isOpen: () => writer.inTransaction,
+    changes: () => Number(changes.get()),
   };
 }
 

@@ -47,7 +47,9 @@ async function accept(agesMs: number[], customerId = 'cus_1', mode: Mode = 'live
 }
 
 const admit = (limit: number, customerId = 'cus_1') =>
-  limits.admitGeneration(database.store.read, customerId, inForce({ generationsPerMinute: limit }));
+  database.store.transaction((tx) =>
+    limits.admitGeneration(tx, customerId, inForce({ generationsPerMinute: limit })),
+  );
 const generationState = (limit: number) =>
   limits.generationState(database.store.read, 'cus_1', inForce({ generationsPerMinute: limit }));
 
@@ -90,10 +92,14 @@ describe('requests', () => {
 
 describe('a generation', () => {
   test('that came to nothing is given back', async () => {
-    const first = await admit(1);
-    await refusalOf(() => admit(1));
-    first.giveBack();
-    await admit(1);
+    const admitted = database.store.transaction(async (tx) => {
+      await limits.admitGeneration(tx, 'cus_1', inForce({ generationsPerMinute: 1 }));
+      throw new Error('refused further on');
+    });
+    // In the same commit, right behind the one that is refused.
+    const next = admit(1);
+    expect(admitted).rejects.toThrow('refused further on');
+    await next;
     expect(await generationState(1)).toMatchObject({ remaining: 0 });
   });
 

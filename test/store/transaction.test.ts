@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { GatewayError } from '../../src/errors.ts';
 import { createNet } from '../../src/runtime/net.ts';
 import { createGroupCommit, isInTransaction, type WriteControl } from '../../src/store/group-commit.ts';
-import { readMeta, writeMeta } from '../../src/store/meta.ts';
+import { readMeta, writeMeta, type MetaName } from '../../src/store/meta.ts';
 import type { Tx } from '../../src/store/db.ts';
 import { faultOf, handleOf, openDatabase } from '../support/database.ts';
 
@@ -202,6 +202,46 @@ describe('what a transaction publishes', () => {
   });
 });
 
+describe('when one of several in a commit throws', () => {
+  const meanwhile = (effects: string[], name: MetaName, thrown?: Error) => async (tx: Tx) => {
+    effects.push(`${name} began`);
+    tx.onRollback(() => void effects.push(`${name} undone`));
+    if (thrown === undefined) return writeMeta(tx, name, 'kept');
+    throw thrown;
+  };
+
+  test('before it has written, it alone is undone and the others run once', async () => {
+    const other = openDatabase();
+    const effects: string[] = [];
+    const refused = other.store.transaction(meanwhile(effects, 'first-start', new Error('refused')));
+    const kept = other.store.transaction(meanwhile(effects, 'master-key-check'));
+    expect(refused).rejects.toThrow('refused');
+    await kept;
+    expect(effects).toEqual(['first-start began', 'first-start undone', 'master-key-check began']);
+    await other.close();
+  });
+
+  test('after it has written, the others run a second time, what they did the first time undone', async () => {
+    const other = openDatabase();
+    const effects: string[] = [];
+    const kept = other.store.transaction(meanwhile(effects, 'master-key-check'));
+    const torn = other.store.transaction(async (tx) => {
+      tx.onRollback(() => void effects.push('torn undone'));
+      await writeMeta(tx, 'first-start', 'torn');
+      throw new Error('torn');
+    });
+    expect(torn).rejects.toThrow('torn');
+    await kept;
+    expect(effects).toEqual([
+      ...['master-key-check began', 'master-key-check undone', 'torn undone'],
+      ...['master-key-check began', 'torn undone'],
+    ]);
+    expect(await readMeta(other.store.read, 'master-key-check')).toBe('kept');
+    expect(await readMeta(other.store.read, 'first-start')).toBeNull();
+    await other.close();
+  });
+});
+
 test('a rollback that fails is told to those who wait, and made up for', async () => {
   const other = openDatabase();
   const connection = await other.store.transaction(async ({ q, t }) => ({ q, t }));
@@ -219,6 +259,7 @@ test('a rollback that fails is told to those who wait, and made up for', async (
     release: run('RELEASE work'),
     rollbackToSavepoint: run('ROLLBACK TO work; RELEASE work'),
     isOpen: () => handle.inTransaction,
+    changes: () => handle.prepare<[], number>('SELECT total_changes()').pluck().get() ?? 0,
   };
   const group = createGroupCommit({ connection, control, clock, publish: () => undefined });
   failing.add('COMMIT').add('ROLLBACK');
