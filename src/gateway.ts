@@ -20,7 +20,7 @@ import type { Runtime } from './runtime/index.ts';
 import { lockDataFolder } from './store/lock.ts';
 import type { Migration } from './store/migrations/index.ts';
 import { readMeta, writeMeta } from './store/meta.ts';
-import { openSqlite, readMigrationPlan, type SqliteStore } from './store/sqlite.ts';
+import { openSqlite, readMigrationPlan, rollBackJournal, type SqliteStore } from './store/sqlite.ts';
 import { createTestCards } from './testcard/index.ts';
 
 export type Gateway = {
@@ -74,6 +74,7 @@ export async function openDatabase(
   refuseHalfRestored(folder);
   const { clock, log } = runtime;
   const { dir: dataDir, backupsDir, mediaDir } = folder;
+  rollBackJournal(dataDir);
   const plan = readMigrationPlan(dataDir, migrations);
   const toVersion = plan?.pending.at(-1)?.id;
   let backup: string | null = null;

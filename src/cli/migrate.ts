@@ -5,7 +5,7 @@ import { systemRuntime } from '../runtime/index.ts';
 import { isInTransaction } from '../store/group-commit.ts';
 import { lockDataFolder } from '../store/lock.ts';
 import { SQLITE_MIGRATIONS } from '../store/migrations/index.ts';
-import { readMigrationPlan } from '../store/sqlite.ts';
+import { readMigrationPlan, rollBackJournal } from '../store/sqlite.ts';
 import { CONFIG_OPTION, EXIT, JSON_OPTION, printJson, type Command } from './command.ts';
 import { readConfig } from './settings.ts';
 
@@ -48,6 +48,7 @@ async function applied(folder: DataFolder): Promise<Outcome> {
   prepareDataFolder(folder);
   const lock = lockDataFolder(folder.dir);
   try {
+    rollBackJournal(folder.dir);
     const before = planned(folder);
     const runtime = systemRuntime({ level: 'silent', isInTransaction });
     const { store, backup } = await openDatabase(folder, runtime);

@@ -10,6 +10,7 @@ const DAMAGE = 'the database file is damaged';
 const OUTAGES: readonly (readonly [prefix: string, message: string])[] = [
   ['SQLITE_FULL', 'the disk is full'],
   ['SQLITE_IOERR', 'the disk reports errors'],
+  ['SQLITE_READONLY_ROLLBACK', 'a start was cut off, and the next start puts it right'],
   ['SQLITE_READONLY', 'the data folder cannot be written'],
   ['SQLITE_CANTOPEN', 'the database file cannot be opened'],
   ['SQLITE_BUSY', 'another process holds the database'],

@@ -204,6 +204,24 @@ export function readApplied(handle: Handle): AppliedMigration[] {
 }
 
 /**
+ * Takes back what a process had in hand that died before its database had a write-ahead log: a reader cannot, and
+ * would only complain. To be called with the data folder locked.
+ */
+export function rollBackJournal(dataDir: string): void {
+  const file = join(dataDir, DATABASE_FILE);
+  if (!existsSync(file) || !existsSync(`${file}-journal`)) return;
+  explained(file, () => {
+    const handle = openHandle(file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      // The first look at the file is what makes SQLite do it.
+      handle.pragma('schema_version');
+    } finally {
+      handle.close();
+    }
+  });
+}
+
+/**
  * What a start would apply to a data folder, without touching it; null when there is no database yet.
  * @throws StartFault as `openSqlite` does
  */
