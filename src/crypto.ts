@@ -17,7 +17,7 @@ export type MasterKey = Uint8Array & { readonly length: 32 };
 export type KeyPurpose = 'media-links' | 'address-hash' | 'seal';
 
 export function sha256Hex(data: string | Uint8Array): string {
-  return new Bun.CryptoHasher('sha256').update(data).digest('hex');
+  return Bun.SHA256.hash(data, 'hex');
 }
 
 /** SHA-256 of a stream of pieces. */

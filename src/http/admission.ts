@@ -1,11 +1,11 @@
 // Who may pass to a route, in the one order that all routes share: size, key, address, scope, request rate, then
 // the form of the idempotency key. What fails here has touched nothing.
-import { GatewayError } from '../errors.ts';
+import { GatewayError, unreachable } from '../errors.ts';
 import { parseIdempotencyKey } from '../idempotency/index.ts';
 import type { Scope } from '../keys/index.ts';
 import type { Limits } from '../limits/index.ts';
 import type { Db } from '../store/db.ts';
-import { requireAddress, requireScope, type Authenticator } from './auth.ts';
+import { requireAddress, requireScope, type Authenticator, type Principal } from './auth.ts';
 import { exchangeOf, type Exchange } from './exchange.ts';
 
 /** What a route asks of its caller. */
@@ -22,52 +22,70 @@ export type Access =
 
 export type KeyRule = 'required' | 'optional' | 'unused';
 
+/** Answers at once where it can: the caller of a known key waits for nothing. */
 export type Admission = (
   request: Request,
   bearer: string | undefined,
   rules: { access: Access; idempotencyKey: KeyRule },
-) => Promise<void>;
+) => void | Promise<void>;
 
 /** The actor of the private key in audit and ledger. */
 const PRIVATE_KEY_ACTOR = 'operator:private-key';
 
-export function createAdmission(parts: {
+export type AdmissionParts = {
   db: Db;
   authenticator: Authenticator;
   limits: Limits;
   hashAddress: (address: string) => string;
-}): Admission {
-  const { db, authenticator, limits, hashAddress } = parts;
-  return async (request, bearer, { access, idempotencyKey }) => {
+};
+
+export function createAdmission({ db, authenticator, limits, hashAddress }: AdmissionParts): Admission {
+  return (request, bearer, { access, idempotencyKey }) => {
     const exchange = exchangeOf(request);
-    const authorization = request.headers.get('authorization');
-    const credentials = { authorization, bearer, address: exchange.address };
+    const { address } = exchange;
+    const credentials = { authorization: request.headers.get('authorization'), bearer, address };
+    const finish = () => {
+      exchange.idempotencyKey = readKey(request, idempotencyKey);
+    };
     switch (access.kind) {
       case 'customer': {
         exchange.dialect = access.dialect;
-        const principal = await authenticator.customer(credentials);
-        exchange.principal = principal;
-        requireAddress(principal, exchange.address);
-        requireScope(principal, access.scope);
-        exchange.rate = limits.admitRequest(principal.customerId, principal.limits);
-        if (access.window === 'generations') {
-          exchange.rate = await limits.generationState(db.read, principal.customerId, principal.limits);
-        }
-        break;
+        const known = authenticator.customer(credentials);
+        const admitted =
+          known instanceof Promise
+            ? known.then((principal) => admit(exchange, access, principal))
+            : admit(exchange, access, known);
+        return admitted === undefined ? finish() : admitted.then(finish);
       }
       case 'operator':
         authenticator.operator({ ...credentials, apiKey: request.headers.get('x-api-key') });
         exchange.operator = {
           actor: PRIVATE_KEY_ACTOR,
-          addressHash: exchange.address === '' ? null : hashAddress(exchange.address),
+          addressHash: address() === '' ? null : hashAddress(address()),
           requestId: exchange.requestId,
         };
-        break;
+        return finish();
       case 'public':
-        break;
+        return finish();
+      default:
+        return unreachable(access);
     }
-    exchange.idempotencyKey = readKey(request, idempotencyKey);
   };
+
+  function admit(
+    exchange: Exchange,
+    access: Extract<Access, { kind: 'customer' }>,
+    principal: Principal,
+  ): undefined | Promise<void> {
+    exchange.principal = principal;
+    requireAddress(principal, exchange.address);
+    requireScope(principal, access.scope);
+    exchange.rate = limits.admitRequest(principal.customerId, principal.limits);
+    if (access.window !== 'generations') return undefined;
+    return limits.generationState(db.read, principal.customerId, principal.limits).then((state) => {
+      exchange.rate = state;
+    });
+  }
 }
 
 /** @throws GatewayError `idempotency_key_required`, `invalid_idempotency_key` */

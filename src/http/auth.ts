@@ -29,12 +29,12 @@ export type Credentials = {
   authorization: string | null;
   /** The token that stands in it, as the bearer plugin reads it. */
   bearer: string | undefined;
-  address: string;
+  address: () => string;
 };
 
 export type Authenticator = {
-  /** @throws GatewayError `authentication_required`, `authentication_failed`, `auth_rate_limited` */
-  customer(credentials: Credentials): Promise<Principal>;
+  /** At once for a key that is known. @throws GatewayError `authentication_required`, `authentication_failed`, `auth_rate_limited` */
+  customer(credentials: Credentials): Principal | Promise<Principal>;
   /** Also takes the key from `X-API-Key`. @throws GatewayError as `customer` */
   operator(credentials: Credentials & { apiKey: string | null }): void;
   /** When keys were used since the last call, for `last used`. */
@@ -42,8 +42,10 @@ export type Authenticator = {
 };
 
 /** An address that is not known is in no list. @throws GatewayError `ip_not_allowed` */
-export function requireAddress({ addresses }: Principal, address: string): void {
-  if (addresses === null || (address !== '' && addresses.has(address))) return;
+export function requireAddress({ addresses }: Principal, addressOf: () => string): void {
+  if (addresses === null) return;
+  const address = addressOf();
+  if (address !== '' && addresses.has(address)) return;
   throw new GatewayError('ip_not_allowed', {
     message: `The key may not be used from ${address === '' ? 'here' : address}.`,
   });
@@ -86,13 +88,23 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   });
 
   function refuse(credentials: Credentials, wasSent: boolean): never {
-    throttle.count(credentials.address);
+    throttle.count(credentials.address());
     throw new GatewayError(wasSent ? 'authentication_failed' : 'authentication_required');
   }
 
+  function remembered(hash: string): Known | undefined {
+    const known = cache.get(hash);
+    return known !== undefined && known.validUntilMs > clock.elapsedMs() ? known : undefined;
+  }
+
+  function admit(known: Known | null, credentials: Credentials): Principal {
+    const now = clock.now();
+    if (known === null || !isUsable(known.key, now)) refuse(credentials, true);
+    uses.set(known.key.id, now);
+    return known.principal;
+  }
+
   async function look(hash: string): Promise<Known | null> {
-    const cached = cache.get(hash);
-    if (cached !== undefined && cached.validUntilMs > clock.elapsedMs()) return cached;
     const changesBefore = changes;
     const key = await keys.findByHash(db.read, hash);
     const customer = key === null ? null : await customers.find(db.read, key.customerId);
@@ -116,14 +128,14 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   }
 
   return {
-    async customer(credentials) {
+    customer(credentials) {
       if (credentials.authorization === null) refuse(credentials, false);
       const hash = hashPresented(tokenOf(credentials));
-      const known = hash === null ? null : await look(hash);
-      const now = clock.now();
-      if (known === null || !isUsable(known.key, now)) refuse(credentials, true);
-      uses.set(known.key.id, now);
-      return known.principal;
+      if (hash === null) return admit(null, credentials);
+      const known = remembered(hash);
+      return known === undefined
+        ? look(hash).then((found) => admit(found, credentials))
+        : admit(known, credentials);
     },
     operator(credentials) {
       const wasSent = credentials.authorization !== null || credentials.apiKey !== null;

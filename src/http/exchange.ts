@@ -9,8 +9,8 @@ export type Exchange = {
   readonly requestId: string;
   /** Monotonic milliseconds. */
   readonly startedMs: number;
-  /** The client's address as judged by the proxy rules; empty when it is unknown. */
-  readonly address: string;
+  /** The client's address as judged by the proxy rules, found out when asked; empty when it is unknown. */
+  readonly address: () => string;
   /** The route as it is declared, `/v1/jobs/:jobId`; empty until one was found. */
   route: string;
   /** The dialect whose statuses an error must use. */

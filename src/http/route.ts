@@ -41,8 +41,12 @@ export type RouteDeclaration = RouteDoc & {
   maxBodyBytes?: number;
 };
 
-/** The part of Elysia's context that the hooks below touch. */
-type HookContext = { request: Request; route: string; bearer?: string | undefined; body?: unknown };
+/**
+ * The part of Elysia's context that the hooks below touch. They never hand the context itself on: Elysia reads their
+ * source to learn what they need, and would prepare everything, cookies included, for each request.
+ */
+type HookContext = Caller & { body?: unknown };
+type Caller = { request: Request; route: string; bearer?: string | undefined };
 
 /** Stands in a route's `detail` under this name, where `declaredRoutes` finds it. */
 const DECLARATION = 'x-declaration';
@@ -58,7 +62,7 @@ export type DeclaredRoute = {
 export type RouteMaker = {
   /** For a route without a body. */
   plain(declaration: RouteDeclaration): {
-    transform: (context: HookContext) => Promise<void>;
+    transform: (context: HookContext) => void | Promise<void>;
     detail: object;
   };
   /** For a route with a JSON body. */
@@ -71,7 +75,7 @@ export type RouteMaker = {
 };
 
 export function createRouteMaker(admission: Admission): RouteMaker {
-  function admit(declaration: RouteDeclaration, { request, route, bearer }: HookContext): Promise<void> {
+  function admit(declaration: RouteDeclaration, { request, route, bearer }: Caller): void | Promise<void> {
     const { access, idempotencyKey = 'unused' } = declaration;
     exchangeOf(request).route = route;
     return admission(request, bearer, { access, idempotencyKey });
@@ -79,7 +83,7 @@ export function createRouteMaker(admission: Admission): RouteMaker {
 
   return {
     plain: (declaration) => ({
-      transform: (context) => admit(declaration, context),
+      transform: ({ request, route, bearer }) => admit(declaration, { request, route, bearer }),
       detail: { [DECLARATION]: declaration },
     }),
     withBody(declaration) {
@@ -92,7 +96,11 @@ export function createRouteMaker(admission: Admission): RouteMaker {
         },
         // After the bearer plugin, before validation.
         async transform(context) {
-          await admit(declaration, context);
+          await admit(declaration, {
+            request: context.request,
+            route: context.route,
+            bearer: context.bearer,
+          });
           refuseOtherTypes(context.request);
           const body = parseJsonObject(context.body as Uint8Array);
           exchangeOf(context.request).rawBody = body;

@@ -55,10 +55,11 @@ export function createHandle(
     const exchange = beginExchange(request, {
       requestId: makeId('request', { now: clock.now(), random }),
       startedMs: clock.elapsedMs(),
-      address: parts.judgeAddress(
-        server?.requestIP(received)?.address ?? '',
-        request.headers.get('x-forwarded-for'),
-      ),
+      address: () =>
+        parts.judgeAddress(
+          server?.requestIP(received)?.address ?? '',
+          request.headers.get('x-forwarded-for'),
+        ),
       keepOpen: (seconds) => server?.timeout(received, seconds + WAIT_MARGIN_SECONDS),
     });
     const answer = await respond(request, exchange);
@@ -100,11 +101,15 @@ export function createHandle(
     headers.set('ratelimit-reset', String(resetSeconds));
   }
 
-  /** Never the query, which may hold a signature, and never a body. */
+  /**
+   * Never the query, which may hold a signature, and never a body. Reads that went well are for `debug`: clients that
+   * wait for a job would fill the log with them.
+   */
   function writeLine(method: string, status: number, exchange: Exchange): void {
-    if (!log.isEnabled('info')) return;
+    const level = status < 400 && (method === 'GET' || method === 'HEAD') ? 'debug' : 'info';
+    if (!log.isEnabled(level)) return;
     const { requestId, route, principal, errorCode, isReplay } = exchange;
-    log.info(
+    log[level](
       {
         requestId,
         method,

@@ -31,8 +31,8 @@ test('a key that is revoked while it is being looked up is good for that request
     throttle: createFailureThrottle({ clock }),
     operatorKeys: [],
   });
-  const ask = () =>
-    authenticator.customer({ authorization: `Bearer ${testKey}`, bearer: testKey, address: '' });
+  const ask = async () =>
+    authenticator.customer({ authorization: `Bearer ${testKey}`, bearer: testKey, address: () => '' });
 
   const early = ask();
   await read.promise;
