@@ -82,9 +82,11 @@ export function createAdmission({ db, authenticator, limits, hashAddress }: Admi
     requireScope(principal, access.scope);
     exchange.rate = limits.admitRequest(principal.customerId, principal.limits);
     if (access.window !== 'generations') return undefined;
-    return limits.generationState(db.read, principal.customerId, principal.limits).then((state) => {
-      exchange.rate = state;
-    });
+    return showGenerations(exchange, principal);
+  }
+
+  async function showGenerations(exchange: Exchange, { customerId, limits: own }: Principal): Promise<void> {
+    exchange.rate = await limits.generationState(db.read, customerId, own);
   }
 }
 

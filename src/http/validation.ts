@@ -1,6 +1,6 @@
 // From a schema's complaints to the fields of an error, in sentences that help: what is allowed, and for an unknown
 // field the one that was probably meant.
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { faultyFields, invalidField, type FieldFault, type GatewayError } from '../errors.ts';
 import { nearestName } from '../nearest-name.ts';
 

@@ -28,17 +28,15 @@ export function createClockJumps({ db, clock }: { db: Db; clock: Clock }): Clock
     async follow() {
       const byMs = pendingMs();
       if (byMs === 0) return 0;
-      const before = followed;
-      try {
-        await db.transaction(async (tx) => {
-          await shiftOpenJobs(tx, { byMs });
-          // Before the commit: a job that is accepted in the same batch is written after the shift.
-          followed += byMs;
+      await db.transaction(async (tx) => {
+        await shiftOpenJobs(tx, { byMs });
+        // Before the commit: a job that is accepted in the same batch is written after the shift.
+        const before = followed;
+        followed += byMs;
+        tx.onRollback(() => {
+          followed = before;
         });
-      } catch (thrown) {
-        followed = before;
-        throw thrown;
-      }
+      });
       return byMs;
     },
   };

@@ -1,5 +1,5 @@
 // The rows of jobs, attempts and events. Every change of a job's state names the state it expects.
-import { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, min, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, min, sql } from 'drizzle-orm';
 import type { JobType, Mode } from '../words.ts';
 import {
   fixedLimit,
@@ -301,7 +301,3 @@ export const insertEvent = statement(({ q, t }, p: NewEvent) =>
 export const listEvents = statement(({ q, t }, p: { jobId: string }) =>
   q.select().from(t.events).where(eq(t.events.jobId, p.jobId)).orderBy(asc(t.events.number)),
 );
-
-export const countOpenJobs = ({ q, t }: Connection) => q.$count(t.jobs, isNull(t.jobs.endedAt));
-export const countJobsSince = ({ q, t }: Connection, since: number) =>
-  q.$count(t.jobs, gte(t.jobs.createdAt, since));

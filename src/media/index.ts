@@ -1,6 +1,6 @@
 // Media: outputs and references as files under our own names, the rows that describe them, and signed links.
 import { GatewayError } from '../errors.ts';
-import { HOUR_MS, type Clock, type Instant } from '../runtime/clock.ts';
+import { HOUR_MS, SECOND_MS, type Clock, type Instant } from '../runtime/clock.ts';
 import { first, type Connection, type Db, type FileRole, type Tx } from '../store/db.ts';
 import type { MediaStore, Pieces, StoredContent, WrittenFile } from './disk.ts';
 import { isLinkValid, LINK_LIFETIME_MS, makeLink, type Link } from './link.ts';
@@ -58,7 +58,8 @@ export type Media = {
   link(file: StoredFile, now: Instant): Link;
   /**
    * The file behind a link.
-   * @throws GatewayError `invalid_signature`, `not_found`, `result_unavailable` (deleted)
+   * @throws GatewayError `invalid_signature`, `not_found`, `result_unavailable` (deleted), `service_unavailable` (the
+   * store fails)
    */
   follow(
     fileId: string,
@@ -70,6 +71,7 @@ export type Media = {
   sweepOrphans(limit: number): Promise<number>;
 };
 
+const STORE_RETRY_MS = 5 * SECOND_MS;
 /** A file younger than this may belong to a transaction that is still on its way. */
 const ORPHAN_AGE_MS = 24 * HOUR_MS;
 
@@ -80,6 +82,16 @@ export function createMedia(options: {
   clock: Clock;
 }): Media {
   const { db, store, linkKey, clock } = options;
+
+  /** A store that does not answer is no reason to believe that the file is gone. */
+  async function openOrRefuse(fileId: string): Promise<StoredContent | null> {
+    try {
+      return await store.open(fileId);
+    } catch (cause) {
+      throw new GatewayError('service_unavailable', { retryAfterMs: STORE_RETRY_MS, cause });
+    }
+  }
+
   return {
     write: store.write,
     open: store.open,
@@ -96,7 +108,7 @@ export function createMedia(options: {
       if (!isLinkValid(linkKey, fileId, query, clock.now())) throw new GatewayError('invalid_signature');
       const file = first(await findFile(db.read, { id: fileId }));
       if (file === null) throw new GatewayError('not_found', { message: 'There is no such file.' });
-      const content = file.deletedAt === null ? await store.open(file.id) : null;
+      const content = file.deletedAt === null ? await openOrRefuse(file.id) : null;
       if (content === null) throw new GatewayError('result_unavailable');
       return { file, content };
     },

@@ -17,7 +17,6 @@ export type {
   NetResponse,
   Sink,
 } from './net-outcome.ts';
-export { judgePublicUrl, type JudgedUrl, type UrlFault } from './public-url.ts';
 export type { Random } from './random.ts';
 
 export type Runtime = { clock: Clock; random: Random; net: Net; log: Log };

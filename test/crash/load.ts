@@ -1,7 +1,7 @@
 // The load of the crash loop: customers that order, look, cancel and pay, side by side, and that send a request again
 // under the same key when the answer was lost. They go on whatever becomes of the gateway, until they are stopped.
+import type { Dice } from '../sim/dice.ts';
 import { callerOf, type Caller, type HttpAnswer } from '../support/executable.ts';
-import type { Dice } from './dice.ts';
 import { FIRST_CREDITS, type Customer, type Diary, type Order } from './record.ts';
 
 export type Load = {
@@ -21,8 +21,10 @@ const WAIT_SECONDS = 10;
 /** After that long without an ending something is stuck; jobs that a process died over wait up to a minute. */
 const MAX_SETTLE_MS = 5 * 60_000;
 
-const SHARES = { order: 0.5, look: 0.94, cancel: 0.95, pay: 0.97 } as const;
-const ORDERS = { video: 0.03, fails: 0.3, rejected: 0.6, replayed: 0.1 } as const;
+/** How often a customer does what, in relation to each other. */
+const HABITS = { order: 50, look: 44, cancel: 1, pay: 2, count: 3 } as const;
+const ORDERS = { '': 40, '[test:fail]': 30, '[test:reject]': 30 } as const;
+const CHANCES = { video: 0.03, replay: 0.1, openOrder: 0.8 } as const;
 
 export function createLoad({ url, diary, dice, operatorKey }: LoadParts): Load {
   const call = callerOf(url, PATIENCE_MS);
@@ -48,12 +50,9 @@ export function createLoad({ url, diary, dice, operatorKey }: LoadParts): Load {
 
   async function live(): Promise<void> {
     while (!isStopped) {
-      const chance = dice.share();
-      if (chance < SHARES.order && diary.open.size < MAX_OPEN) await actions.order();
-      else if (chance < SHARES.look) await actions.look();
-      else if (chance < SHARES.cancel) await actions.cancel();
-      else if (chance < SHARES.pay) await actions.pay();
-      else await actions.count();
+      const habit = dice.draw(HABITS);
+      // Enough is open: look at it instead.
+      await actions[habit === 'order' && diary.open.size >= MAX_OPEN ? 'look' : habit]();
       await Bun.sleep(PAUSE_MS.idle);
     }
   }
@@ -86,9 +85,8 @@ function createActions({ diary, dice, operatorKey, call, insist }: ActionParts) 
   function makeOrder(customer: Customer): Order {
     number += 1;
     const idempotencyKey = `order-${number}`;
-    const kind = dice.share();
-    const directive = kind < ORDERS.fails ? '[test:fail]' : kind < ORDERS.rejected ? '[test:reject]' : '';
-    const isVideo = dice.happens(ORDERS.video);
+    const directive = dice.draw(ORDERS);
+    const isVideo = dice.isHit(CHANCES.video);
     return {
       idempotencyKey,
       customer,
@@ -142,40 +140,38 @@ function createActions({ diary, dice, operatorKey, call, insist }: ActionParts) 
     else diary.faults.push(`${reference} was answered with ${answer.status}`);
   }
 
-  const someCustomer = () => dice.pick(diary.customers) ?? diary.customers[0];
+  const someCustomer = () => dice.pick(diary.customers);
+  const someOrder = (orders: Iterable<Order>) => {
+    const acknowledged = [...orders].filter(({ jobId }) => jobId !== null);
+    return acknowledged.length === 0 ? null : dice.pick(acknowledged);
+  };
 
   return {
     lookAt,
     async order() {
-      const customer = someCustomer();
-      if (customer === undefined) return;
-      const order = makeOrder(customer);
+      const order = makeOrder(someCustomer());
       diary.begin(order);
       await submit(order);
-      if (!dice.happens(ORDERS.replayed)) return;
+      if (!dice.isHit(CHANCES.replay)) return;
       diary.counts.replays += 1;
       await submit(order);
     },
     /** Mostly at what is open; sometimes at what has ended, which must not change. */
     async look() {
-      const order = dice.pick(dice.happens(0.8) ? [...diary.open] : diary.orders);
-      if (order !== undefined) await lookAt(order);
+      const order = someOrder(dice.isHit(CHANCES.openOrder) ? diary.open : diary.orders);
+      if (order !== null) await lookAt(order);
     },
     async cancel() {
-      const order = dice.pick([...diary.open]);
-      if (order?.jobId === undefined || order.jobId === null) return;
+      const order = someOrder(diary.open);
+      if (order === null) return;
       const { customer, jobId } = order;
       const answer = await insist(() => call('POST', `/v1/jobs/${jobId}/cancel`, { key: customer.key }));
       if (answer.status === 200) diary.observe(order, String(answer.json['status']));
       else if (answer.status !== 409) diary.faults.push(`canceling ${jobId} gave ${answer.status}`);
     },
-    async pay() {
-      const customer = someCustomer();
-      if (customer !== undefined) await payFor(customer);
-    },
+    pay: () => payFor(someCustomer()),
     async count() {
       const customer = someCustomer();
-      if (customer === undefined) return;
       const { status, json } = await insist(() => call('GET', '/v1/usage', { key: customer.key }));
       const [balance, reserved] = [Number(json['creditsBalance']), Number(json['creditsReserved'])];
       const paid = FIRST_CREDITS + sumOf(diary.credits.filter((credit) => credit.customer === customer));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { assert } from '../../src/errors.ts';
 import { ROOT } from '../house/source.ts';
 
-export const EXECUTABLE = join(ROOT, 'dist', 'sluice');
+const EXECUTABLE = join(ROOT, 'dist', 'sluice');
 
 export type Environment = Record<string, string>;
 

@@ -27,7 +27,7 @@ export type ScriptedProvider = Provider & {
   };
 };
 
-export const LATENCY_MS = 2000;
+const LATENCY_MS = 2000;
 
 export function createScriptedProvider(script: Script = {}): ScriptedProvider {
   const calls: ScriptedProvider['calls'] = { submits: [], polls: [], cancels: [], opens: 0 };
