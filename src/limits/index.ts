@@ -46,6 +46,7 @@ const CONCURRENCY_RETRY_MS = 5000;
 export function createLimits({ clock }: { clock: Clock }): Limits {
   const requests = new Map<string, SlidingWindow>();
   const generations = new Map<string, SlidingWindow>();
+  const startedMs = clock.elapsedMs();
 
   async function generationWindow(on: Connection, customerId: string, limit: number): Promise<SlidingWindow> {
     const known = generations.get(customerId);
@@ -56,8 +57,12 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       since: now - WINDOW_MS,
       limit: Math.max(limit, MIN_REBUILT),
     });
+    // What lies ahead of a clock that was set back is from before this process, and leaves the window a minute after
+    // its start: what the process itself accepts stays in a window until it is older than that.
+    const admitted = rows
+      .map(({ createdAt }) => (createdAt > now ? startedMs : createdAt - now + nowMs))
+      .sort((a, b) => a - b);
     // Another request may have made the window while this one was reading.
-    const admitted = rows.map((row) => row.createdAt - now + nowMs).toReversed();
     const window = generations.get(customerId) ?? createSlidingWindow(admitted);
     generations.set(customerId, window);
     return window;

@@ -145,6 +145,28 @@ describe('after a restart', () => {
   test('and a clock that was set back counts what lies ahead, and no longer than a minute', async () => {
     await accept([-3_600_000]);
     expect((await generationState(2)).remaining).toBe(1);
+    database.clock.advance(59_999);
+    expect((await generationState(2)).remaining).toBe(1);
+    database.clock.advance(1);
+    expect((await generationState(2)).remaining).toBe(2);
+    // Nor again, when the window was let go and is read once more.
+    limits.forgetIdle();
+    expect((await generationState(2)).remaining).toBe(2);
+  });
+
+  test('a clock that was set back while serving does not refuse for as long as it was set back', async () => {
+    await admit(1);
+    await accept([0]);
+    database.clock.jump(-3_600_000);
+    await refusalOf(() => admit(1));
+    database.clock.advance(60_000);
+    limits.forgetIdle();
+    await admit(1);
+    // A restart after a jump cannot know how long ago it was: it counts a minute, and no more.
+    limits = createLimits({ clock: database.clock });
+    await refusalOf(() => admit(1));
+    database.clock.advance(60_000);
+    await admit(1);
   });
 });
 
