@@ -207,12 +207,21 @@ test('a list that is longer than a pipe arrives whole, however late it is read',
     const body = JSON.stringify({ name: 'x'.repeat(120), externalId: `${customer}-`.padEnd(200, 'y') });
     await fetch(`${url}/api/public/customers`, { method: 'POST', headers, body });
   }
-  // The reader begins when the command has said its last word, which comes on the other stream, after the list.
-  const late = `mkfifo said && "$0" "$@" 2>said | { grep -q -e --cursor said; cat; }`;
+  // The reader begins when it is told to, which is when the command has said its last word: on the other stream, and
+  // after the list. The shell's own words only, because a machine may have no others.
+  const late = `exec 3<&0; "$0" "$@" </dev/null | { read -r go <&3; while read -r line; do echo "$line"; done; }`;
   const child = Bun.spawn(['sh', '-c', late, ...SLUICE, 'customers', 'list', '--limit', '200'], {
     cwd: folder.beside(''),
     env: { ...process.env, SLUICE_DATA_DIR: folder.dir },
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  let notes = '';
+  for await (const piece of child.stderr) {
+    notes += new TextDecoder().decode(piece);
+    if (notes.includes('--cursor')) break;
+  }
+  child.stdin.write('go\n');
+  await child.stdin.end();
   const out = await child.stdout.text();
   expect(out.length).toBeGreaterThan(PIPE_BYTES);
   expect(out.trimEnd().split('\n')).toHaveLength(201);
