@@ -220,7 +220,7 @@ test('a list that is longer than a pipe arrives whole, however late it is read',
     notes += new TextDecoder().decode(piece);
     if (notes.includes('--cursor')) break;
   }
-  child.stdin.write('go\n');
+  await child.stdin.write('go\n');
   await child.stdin.end();
   const out = await child.stdout.text();
   expect(out.length).toBeGreaterThan(PIPE_BYTES);
