@@ -25,16 +25,23 @@ export type AddressSet = {
 export function createAddressSet(entries: readonly string[]): AddressSet {
   const list = new BlockList();
   for (const entry of entries) {
-    const [address = '', bits] = entry.split('/');
-    const normal = normalizeAddress(address);
-    if (normal === null) continue;
-    const family = isIPv6(normal) ? 'ipv6' : 'ipv4';
-    const prefix = bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits);
-    if (Number.isInteger(prefix) && prefix >= 0 && prefix <= (family === 'ipv6' ? 128 : 32)) {
-      list.addSubnet(normal, prefix, family);
-    }
+    const range = parseRange(entry);
+    if (range !== null) list.addSubnet(range.address, range.bits, isIPv6(range.address) ? 'ipv6' : 'ipv4');
   }
   return { has: (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') };
+}
+
+/** An address, or one with a prefix length that its family has; null for anything else, ports and brackets included. */
+export function parseRange(entry: string): { address: string; bits: number } | null {
+  const [address = '', length, ...more] = entry.split('/');
+  const normal = isIP(address) === 0 ? null : normalizeAddress(address);
+  if (normal === null || more.length > 0) return null;
+  const family = isIPv6(normal) ? 128 : 32;
+  if (length === undefined) return { address: normal, bits: family };
+  if (!/^\d{1,3}$/.test(length)) return null;
+  // The prefix of IPv4 in IPv6 counts the 96 bits in front of it; a shorter one means more than IPv4.
+  const bits = Number(length) - (isIPv6(address) && family === 32 ? 96 : 0);
+  return bits >= 0 && bits <= family ? { address: normal, bits } : null;
 }
 
 /** One spelling for an address: no brackets, port or zone, and IPv4 in IPv6 as IPv4; null when it is none. */

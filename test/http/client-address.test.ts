@@ -84,6 +84,8 @@ describe('the list of a key', () => {
     [['2001:db8:0:0:0:0:0:1'], '2001:db8::1', true],
     [['2001:db8::/32'], '2001:db9::1', false],
     [['0.0.0.0/0'], '203.0.113.9', true],
+    [['::ffff:198.51.100.0/120'], '198.51.100.255', true],
+    [['::ffff:198.51.100.0/120'], '198.51.101.0', false],
     [['0.0.0.0/0'], '2001:db8::1', false],
     [[], '203.0.113.9', false],
   ];
@@ -135,6 +137,12 @@ describe('the list of a key', () => {
     ['localhost', 'must be an address or a CIDR range'],
     ['198.51.100.7/24/8', 'must be an address or a CIDR range'],
     ['2001:db8::/129', 'must be an address or a CIDR range'],
+    // No length is not the length 0, which would admit everybody.
+    ['198.51.100.7/', 'must be an address or a CIDR range'],
+    ['198.51.100.7/ 8', 'must be an address or a CIDR range'],
+    ['198.51.100.7:443', 'must be an address or a CIDR range'],
+    ['[2001:db8::1]', 'must be an address or a CIDR range'],
+    ['::ffff:198.51.100.7/24', 'must be an address or a CIDR range'],
   ] as const) {
     test(`does not take ${entry}`, async () => {
       const world = await openWorld();

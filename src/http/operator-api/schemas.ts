@@ -10,7 +10,7 @@ import { GRACE_HOURS, PRESET_NAMES, SCOPES } from '../../keys/index.ts';
 import { JOB_TYPES, MODES } from '../../words.ts';
 import { CUSTOMER_STATUSES, ENTRY_KINDS, JOB_STATES } from '../../store/db.ts';
 import { described, named } from '../annotate.ts';
-import { createAddressSet, normalizeAddress } from '../client-address.ts';
+import { parseRange } from '../client-address.ts';
 import { instantText, pageQuery } from '../query.ts';
 import { PAGE } from './parts.ts';
 
@@ -88,15 +88,8 @@ export const customerChangeSchema = v.pipe(
 const ipEntry = v.pipe(
   v.string(),
   v.maxLength(MAX_IP_ENTRY_LENGTH, `must have at most ${MAX_IP_ENTRY_LENGTH} characters`),
-  v.check(isAddressOrRange, 'must be an address or a CIDR range'),
+  v.check((entry) => parseRange(entry) !== null, 'must be an address or a CIDR range'),
 );
-
-/** An address, or one with a prefix length that its family has. */
-function isAddressOrRange(entry: string): boolean {
-  const [address = '', ...rest] = entry.split('/');
-  const normal = normalizeAddress(address);
-  return normal !== null && rest.length <= 1 && createAddressSet([entry]).has(normal);
-}
 
 const expiry = described('When the key stops working; null for never.', v.nullable(instantText));
 const scopes = v.pipe(
