@@ -47,10 +47,12 @@ export type Books = {
 
 const CHAIN_START = '0'.repeat(64);
 const ENTRIES_AT_ONCE = 5000;
+/** So many reservations are kept in mind; of those that have ended and were forgotten the entries tell again. */
+const MAX_KEPT = 20_000;
 
 export function createBooks(reader: Reader): Books {
   const accounts = new Map<string, Account>();
-  const reservations = new Map<string, Reservation>();
+  const reservations = createReservations(reader);
   let count = 0;
   const wallets = reader.prepare<[], WalletRow>('SELECT * FROM wallets');
   const nextEntries = reader.prepare<[string, string, number], EntryRow>(
@@ -66,7 +68,7 @@ export function createBooks(reader: Reader): Books {
     while (account.seq < seq) {
       const entries = nextEntries.all(customer_id, mode, account.seq);
       for (const entry of entries) {
-        const ofEntry = [...followChain(account, entry), ...bookReservation(reservations, entry)];
+        const ofEntry = [...followChain(account, entry), ...reservations.book(entry)];
         faults.push(...ofEntry.map((fault) => `entry ${entry.id} (${entry.kind}): ${fault}`));
       }
       count += entries.length;
@@ -78,7 +80,7 @@ export function createBooks(reader: Reader): Books {
   return {
     // One moment for the wallets and their entries.
     readOn: () => reader.transaction(() => wallets.all().flatMap(readWallet))(),
-    reservationOf: (jobId) => reservations.get(jobId),
+    reservationOf: (jobId) => reservations.find(jobId),
     entries: () => count,
   };
 }
@@ -122,23 +124,66 @@ function hashOf(entry: EntryRow): string {
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex');
 }
 
-function bookReservation(reservations: Map<string, Reservation>, entry: EntryRow): string[] {
-  if (entry.reservation_id === null) return [];
-  const id = entry.reservation_id;
-  const held = reservations.get(id);
-  if (entry.kind === 'reserve') {
-    reservations.set(id, { amount: entry.reserved_delta, ending: null, isRefunded: false });
-    return held === undefined ? [] : ['reserves a second time'];
+type Reservations = {
+  /** Takes the next entry of a wallet. */
+  book(entry: EntryRow): string[];
+  /** What the entries before this number say of a reservation; all of them without one. */
+  find(id: string, beforeSeq?: number): Reservation | undefined;
+};
+
+function createReservations(reader: Reader): Reservations {
+  const kept = new Map<string, Reservation>();
+  const entriesOf = reader.prepare<[string, number], EntryRow>(
+    'SELECT * FROM ledger_entries WHERE reservation_id = ? AND seq < ? ORDER BY seq',
+  );
+
+  function find(id: string, beforeSeq = Number.MAX_SAFE_INTEGER): Reservation | undefined {
+    const known = kept.get(id);
+    if (known !== undefined) return known;
+    // They were judged when they were read first.
+    let told: Reservation | undefined;
+    for (const entry of entriesOf.all(id, beforeSeq)) told = apply(told, entry).next;
+    return told;
   }
-  if (held === undefined) return ['is about a reservation that nobody made'];
-  if (entry.kind === 'refund') {
-    const isAllowed = held.ending === 'capture' && !held.isRefunded && entry.balance_delta === held.amount;
-    held.isRefunded = true;
-    return isAllowed ? [] : ['refunds what was not captured, or twice, or another amount'];
+
+  function forgetEnded(): void {
+    for (const [id, { ending }] of kept) {
+      if (kept.size <= MAX_KEPT / 2) return;
+      if (ending !== null) kept.delete(id);
+    }
   }
-  if (held.ending !== null) return [`ends a reservation that has ended by ${held.ending}`];
-  held.ending = entry.kind === 'capture' ? 'capture' : 'release';
-  return -entry.reserved_delta === held.amount ? [] : ['ends another amount than was reserved'];
+
+  return {
+    find,
+    book(entry) {
+      if (entry.reservation_id === null) return [];
+      const { next, faults } = apply(find(entry.reservation_id, entry.seq), entry);
+      if (next !== undefined) kept.set(entry.reservation_id, next);
+      if (kept.size > MAX_KEPT) forgetEnded();
+      return faults;
+    },
+  };
+}
+
+/** What a reservation is after one more entry, and what is wrong with this entry. */
+function apply(
+  held: Reservation | undefined,
+  { kind, reserved_delta, balance_delta }: EntryRow,
+): { next: Reservation | undefined; faults: string[] } {
+  if (kind === 'reserve') {
+    const next: Reservation = { amount: reserved_delta, ending: null, isRefunded: false };
+    return { next, faults: held === undefined ? [] : ['reserves a second time'] };
+  }
+  if (held === undefined) return { next: held, faults: ['is about a reservation that nobody made'] };
+  if (kind === 'refund') {
+    const isAllowed = held.ending === 'capture' && !held.isRefunded && balance_delta === held.amount;
+    const faults = isAllowed ? [] : ['refunds what was not captured, or twice, or another amount'];
+    return { next: { ...held, isRefunded: true }, faults };
+  }
+  if (held.ending !== null)
+    return { next: held, faults: [`ends a reservation that has ended by ${held.ending}`] };
+  const next: Reservation = { ...held, ending: kind === 'capture' ? 'capture' : 'release' };
+  return { next, faults: -reserved_delta === held.amount ? [] : ['ends another amount than was reserved'] };
 }
 
 function judgeWallet(wallet: WalletRow, account: Account): string[] {

@@ -14,6 +14,8 @@ export type Auditor = {
   tick(servedMs: number): string[];
   /** Looks at everything. */
   whole(): string[];
+  /** Looks at what a process has left that was drained. */
+  drained(): string[];
   openJobs(): number;
 };
 
@@ -202,6 +204,7 @@ export function createAuditor({ reader, clock, media, repeatable }: AuditorParts
         media.bytesOf(id) === bytes ? [] : [`the file ${id} does not open`],
       ),
     ],
+    drained: () => sql.leased.all().map(({ id }) => `job ${id}: a drained process has kept its lease`),
     openJobs: () => open.size,
   };
 }
@@ -223,6 +226,7 @@ function prepareAll(reader: Reader) {
     enders: reader.prepare<[string], { actor: string }>(
       "SELECT actor FROM events WHERE job_id = ? AND kind = 'job.failed'",
     ),
+    leased: reader.prepare<[], { id: string }>('SELECT id FROM jobs WHERE lease_owner IS NOT NULL'),
     wallets: reader.prepare<[], WalletRow>('SELECT * FROM wallets'),
     inFlight: reader.prepare<[], { customer_id: string; type: string; count: number }>(
       'SELECT * FROM in_flight',

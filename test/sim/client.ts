@@ -10,6 +10,8 @@ export type SimAnswer = {
   json: Record<string, unknown>;
   headers: Headers;
   bytes: number;
+  /** How long it says to wait before the next try; 0 when it does not. */
+  retryAfterMs: number;
 };
 
 export type SimRequest = {
@@ -30,7 +32,9 @@ export function createSend(gateway: SimGateway, say: (fault: string) => void): S
     const body = await response.bytes();
     const json = isJson ? (JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>) : {};
     const code = json['ok'] === false ? (json['code'] as ErrorCode) : null;
-    const answer = { status: response.status, code, json, headers: response.headers, bytes: body.length };
+    const { status, headers } = response;
+    const retryAfterMs = Number(headers.get('retry-after') ?? 0) * 1000;
+    const answer = { status, code, json, headers, bytes: body.length, retryAfterMs };
     for (const fault of judge(answer, isJson)) say(`${method} ${path}: ${fault}`);
     return answer;
   };
@@ -53,13 +57,13 @@ function makeRequest(
   });
 }
 
-function judge({ status, code, json, headers }: SimAnswer, isJson: boolean): string[] {
+function judge({ status, code, json, headers, retryAfterMs }: SimAnswer, isJson: boolean): string[] {
   const faults: string[] = [];
   if (!headers.has('x-request-id')) faults.push('has no request id');
   if (isJson && json['ok'] !== status < 400) faults.push(`says ok ${String(json['ok'])} with ${status}`);
   if (status >= 500 && status !== 503) faults.push(`answers ${status} ${code ?? ''}`);
   if (code === null) return status < 400 ? faults : [...faults, `answers ${status} without an error`];
   const isToWait = status === 429 || status === 503;
-  if (isToWait && !(Number(headers.get('retry-after')) >= 1)) faults.push('says no time to wait');
+  if (isToWait && !(retryAfterMs >= 1000)) faults.push('says no time to wait');
   return faults;
 }

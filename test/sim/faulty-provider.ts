@@ -56,6 +56,8 @@ const SECOND_MS = 1000;
 /** Longer than any caller waits. */
 const HANG_MS = { from: 31 * SECOND_MS, to: 90 * SECOND_MS } as const;
 const SLOW_MS = { from: SECOND_MS, to: 25 * SECOND_MS } as const;
+/** Providers forget too, long after every job has ended that could ask. */
+const REMEMBERED_MS = 4 * 3600 * SECOND_MS;
 
 export function createFaultyProvider(
   traits: ProviderTraits,
@@ -69,6 +71,10 @@ export function createFaultyProvider(
   function take(order: Order, attemptId: string, nowMs: number): Fate {
     const known = orders.get(attemptId);
     if (known !== undefined) return known;
+    for (const [old, { acceptedAtMs }] of orders) {
+      if (acceptedAtMs > nowMs - REMEMBERED_MS) break;
+      orders.delete(old);
+    }
     const fate: Fate = {
       acceptedAtMs: nowMs,
       readyAtMs: nowMs + dice.between(0.2 * SECOND_MS, (order.type === 'video' ? 60 : 12) * SECOND_MS),

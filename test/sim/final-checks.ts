@@ -19,28 +19,40 @@ const SHIPPED: Readonly<Record<string, Rule>> = {
 };
 
 export function finalChecks(reader: Reader, workload: Workload): string[] {
-  return [...checkJobs(reader, workload), ...checkMoney(reader, workload), ...checkPrices(reader)];
+  return [
+    ...checkJobs(reader, workload),
+    ...checkEndings(reader, workload),
+    ...checkMoney(reader, workload),
+    ...checkPrices(reader),
+  ];
 }
 
 /** Every acknowledged job exists, and every job was acknowledged: nothing was lost, nothing made twice. */
-function checkJobs(reader: Reader, { orders }: Workload): string[] {
-  const stored = new Set(
-    reader
-      .prepare<[], { id: string }>('SELECT id FROM jobs')
-      .all()
-      .map(({ id }) => id),
-  );
+function checkJobs(reader: Reader, { acknowledged, lost }: Workload): string[] {
   const faults: string[] = [];
-  for (const { accepted, idempotencyKey, state } of orders) {
-    if (state === 'lost') faults.push(`order ${idempotencyKey}: nobody could be found to answer`);
-    if (accepted !== null && !stored.delete(accepted.jobId)) {
-      faults.push(
-        `order ${idempotencyKey}: its job ${accepted.jobId} does not exist, or is another order's as well`,
-      );
-    }
+  for (const { idempotencyKey } of lost)
+    faults.push(`order ${idempotencyKey}: nobody could be found to answer`);
+  let known = 0;
+  for (const { id } of reader.prepare<[], { id: string }>('SELECT id FROM jobs').iterate()) {
+    if (acknowledged.has(id)) known += 1;
+    else faults.push(`job ${id}: nobody was told of it`);
   }
-  for (const id of stored) faults.push(`job ${id}: nobody was told of it`);
-  return faults;
+  if (known === acknowledged.size) return faults;
+  const find = reader.prepare<[string], { id: string }>('SELECT id FROM jobs WHERE id = ?');
+  const gone = [...acknowledged].filter((id) => find.get(id) === undefined);
+  return [...faults, ...gone.map((id) => `job ${id}: was acknowledged and does not exist`)];
+}
+
+/** What clients were told last of their orders is what is stored. */
+function checkEndings(reader: Reader, { recent }: Workload): string[] {
+  const find = reader.prepare<[string], { state: string }>('SELECT state FROM jobs WHERE id = ?');
+  return recent.flatMap(({ accepted, ended }) => {
+    if (accepted === null) return [];
+    const state = find.get(accepted.jobId)?.state;
+    return ended === null || ended === state
+      ? []
+      : [`job ${accepted.jobId}: its customer was told ${ended}, and it is ${state}`];
+  });
 }
 
 function checkMoney(reader: Reader, { population }: Workload): string[] {

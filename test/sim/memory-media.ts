@@ -1,15 +1,25 @@
 // A media store in memory that outlives the processes of a simulation, as a disk does. It answers in the same turn, so
-// that a run can be repeated turn by turn.
+// that a run can be repeated turn by turn; equal contents are kept once, so that a long life fits.
 import { createHash } from 'node:crypto';
 import type { MediaStore } from '../../src/media/index.ts';
 
 export type MemoryMedia = MediaStore & {
   bytesOf(fileId: string): number | null;
-  readonly count: () => number;
 };
 
+type Content = { bytes: Uint8Array<ArrayBuffer>; sha256: string };
+
 export function createMemoryMedia(now: () => number): MemoryMedia {
-  const files = new Map<string, { content: Uint8Array<ArrayBuffer>; storedAt: number }>();
+  const files = new Map<string, { content: Content; storedAt: number }>();
+  const contents = new Map<string, Content>();
+
+  function intern(bytes: Uint8Array<ArrayBuffer>): Content {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const content = contents.get(sha256) ?? { bytes, sha256 };
+    contents.set(sha256, content);
+    return content;
+  }
+
   return {
     async write(fileId, pieces, maxBytes) {
       const parts: Uint8Array[] = [];
@@ -20,14 +30,16 @@ export function createMemoryMedia(now: () => number): MemoryMedia {
         parts.push(piece);
       }
       if (bytes === 0) return null;
-      const content = new Uint8Array(Buffer.concat(parts));
+      const content = intern(new Uint8Array(Buffer.concat(parts)));
       files.set(fileId, { content, storedAt: now() });
-      return { bytes, sha256: createHash('sha256').update(content).digest('hex') };
+      return { bytes, sha256: content.sha256 };
     },
     async open(fileId) {
       const file = files.get(fileId);
       if (file === undefined) return null;
-      return Object.assign(new Blob([file.content]), { exists: () => Promise.resolve(files.has(fileId)) });
+      return Object.assign(new Blob([file.content.bytes]), {
+        exists: () => Promise.resolve(files.has(fileId)),
+      });
     },
     async remove(fileId) {
       files.delete(fileId);
@@ -37,7 +49,6 @@ export function createMemoryMedia(now: () => number): MemoryMedia {
         if (storedAt < instant) yield { fileId, remove: async () => void files.delete(fileId) };
       }
     },
-    bytesOf: (fileId) => files.get(fileId)?.content.length ?? null,
-    count: () => files.size,
+    bytesOf: (fileId) => files.get(fileId)?.content.bytes.length ?? null,
   };
 }

@@ -2,7 +2,7 @@
 // refunds. What was acknowledged is remembered, so that it can be found again in the books.
 import type { Dice } from './dice.ts';
 import type { Order } from './orders.ts';
-import { makeKey, type Operator, type SimCustomer } from './population.ts';
+import { addKey, makeKey, MOST_GENERATIONS, type Operator, type SimCustomer } from './population.ts';
 
 export type Operators = {
   topUp(customer: SimCustomer): Promise<void>;
@@ -80,7 +80,7 @@ export function createOperators(
         key?: { keyId: string };
       };
       if (typeof apiKey === 'string' && made !== undefined) {
-        customer.keys.push({ id: made.keyId, secret: apiKey, mode: key.mode, isRevoked: false });
+        addKey(customer, { id: made.keyId, secret: apiKey, mode: key.mode, isRevoked: false });
       } else await makeKey(operator, customer, key.mode);
     },
     async ensureKeys(customer) {
@@ -101,6 +101,7 @@ export function createOperators(
       customer.isSuspended = false;
     },
     async changePlan(customer) {
+      customer.generationsPerMinute = MOST_GENERATIONS;
       await operator.insist('PATCH', pathOf(customer), { plan: dice.pick(PLANS) });
       await sleep(dice.between(10_000, 60_000));
       await operator.insist('PATCH', pathOf(customer), { plan: 'enterprise' });

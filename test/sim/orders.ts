@@ -1,9 +1,10 @@
 // What clients know of their orders, and what they do with them: send, send again, read, wait, cancel. Every answer is
 // held against what was answered before.
 import type { ErrorCode } from '../../src/errors.ts';
-import { tinyPng } from '../support/tiny-media.ts';
 import type { Send, SimAnswer } from './client.ts';
 import type { Dice } from './dice.ts';
+import { bucketOf, type LimitWatch } from './limit-watch.ts';
+import { makeBody } from './order-body.ts';
 import { usableKey, type SimCustomer, type SimKey } from './population.ts';
 
 export type Order = {
@@ -16,7 +17,9 @@ export type Order = {
   state: 'new' | 'lost' | 'refused' | 'accepted';
   /** What the first acceptance said, without what a replay may say differently. */
   accepted: { jobId: string; text: string } | null;
-  /** How many answers were no replays. */
+  /** How often it was sent, how often it is on its way now, and how many answers were no replays. */
+  sends: number;
+  underWay: number;
   firsts: number;
   /** The status it was seen to have ended with. */
   ended: string | null;
@@ -24,9 +27,13 @@ export type Order = {
 
 export type Orders = {
   make(customer: SimCustomer): Order;
-  /** How many were accepted, as far as anybody was told. */
-  accepted(): number;
+  /** The jobs that anybody was told of. */
+  readonly acknowledged: ReadonlySet<string>;
+  /** Orders that nobody knows the fate of. */
+  readonly lost: ReadonlySet<Order>;
   send(order: Order): Promise<void>;
+  /** Sends an order that got lost until it is known what became of it, as patiently as the gateway asks for. */
+  findOut(order: Order, maxTries: number): Promise<void>;
   /** Another order under the key of an accepted one. */
   sendConflict(order: Order): Promise<void>;
   read(order: Order, waitSeconds: number): Promise<void>;
@@ -35,6 +42,17 @@ export type Orders = {
   /** Reads an order with the key of somebody else. */
   readForeign(order: Order, reader: SimCustomer): Promise<void>;
 };
+
+export type OrdersParts = {
+  send: Send;
+  dice: Dice;
+  say: (fault: string) => void;
+  sleep: (ms: number) => Promise<void>;
+  watch: LimitWatch;
+};
+
+/** There was no answer; there was no key to ask with; or the key does not work. */
+type Silence = 'no answer' | 'not asked' | 'locked out';
 
 /** What a new order may be refused with once its key was looked up: it is certain then that it is no job. */
 const REFUSALS = new Set<ErrorCode>([
@@ -46,71 +64,83 @@ const REFUSALS = new Set<ErrorCode>([
 const CIRCUMSTANCES = new Set<ErrorCode>(['rate_limit_exceeded', 'service_unavailable']);
 /** What a link may be answered with, besides its file: its time is over, or the store is broken. */
 const GONE = new Set<ErrorCode | null>(['result_unavailable', 'invalid_signature', 'service_unavailable']);
-const DIRECTIVES = [
-  '',
-  '',
-  '',
-  '',
-  '',
-  '',
-  ' [test:fail]',
-  ' [test:reject]',
-  ' [test:slow]',
-  ' [test:503]',
-] as const;
-const IMAGE_SIZES = ['16:9_SMALL', '1:1_SMALL', '2:3_SMALL', '9:16_SMALL'] as const;
-const VIDEO_SIZES = ['16:9_SMALL', '9:16_SMALL', '1:1_SMALL'] as const;
-const REFERENCES = [
-  'https://pictures.example/good.png',
-  'https://pictures.example/shaky.png',
-  'https://pictures.example/missing.png',
-  'https://pictures.example/page.html',
-] as const;
-const INLINE = tinyPng(256, 256).toBase64();
+const RETRY_MS = 1500;
 
-export function createOrders(send: Send, dice: Dice, say: (fault: string) => void): Orders {
+export function createOrders({ send, dice, say, sleep, watch }: OrdersParts): Orders {
   let made = 0;
-  let accepted = 0;
+  const acknowledged = new Set<string>();
+  const lost = new Set<Order>();
 
   /** Sends with a key of the customer and mode, and checks that a key that was taken away does not work. */
-  async function ask(order: Order, method: string, path: string, more: Parameters<Send>[2] = {}) {
+  async function ask(
+    order: Pick<Order, 'customer' | 'mode'>,
+    method: string,
+    path: string,
+    more: Parameters<Send>[2] = {},
+  ): Promise<SimAnswer | Silence> {
     const { customer, mode } = order;
     const revoked = customer.keys.filter((key) => key.isRevoked === true);
     const old = revoked.length > 0 && dice.isHit(0.05) ? dice.pick(revoked) : null;
     const key = old ?? usableKey(customer, mode, dice);
-    if (key === null) return null;
+    if (key === null) return 'not asked';
     const mustFail = old !== null || customer.isSuspended === true;
     const mayFail = mustFail || customer.isSuspended === 'maybe';
+    const noteEnd = watch.asks(customer);
     const answer = await send(method, path, { ...more, key: key.secret });
-    if (answer === null) return null;
+    noteEnd(answer);
+    if (answer === null) return 'no answer';
     const hasFailed = answer.code === 'authentication_failed' || answer.code === 'auth_rate_limited';
     if (mustFail && !hasFailed)
       say(`${method} ${path}: a key that was taken away still works (${answer.status})`);
     // Taken away while the request was under way.
     const isExcused = mayFail || key.isRevoked !== false || customer.isSuspended !== false;
     if (hasFailed && !isExcused) say(`${method} ${path}: a good key is refused`);
-    return hasFailed ? null : answer;
+    return hasFailed ? 'locked out' : answer;
   }
 
-  async function submit(order: Order): Promise<void> {
+  /** Returns how long to wait before another try. */
+  async function submit(order: Order): Promise<number> {
     const waits = dice.isHit(0.1) ? { prefer: `wait=${dice.between(1, 20)}` } : {};
     const before = order.state;
+    order.sends += 1;
+    order.underWay += 1;
+    const [sendsBefore, wasAlone] = [order.sends, order.underWay === 1];
     if (before !== 'accepted') order.state = 'lost';
+    const noteEnd = watch.orders(order.customer);
     const answer = await ask(order, 'POST', `/v1/${order.type}s/generate`, {
       body: order.body,
       idempotencyKey: order.idempotencyKey,
       headers: waits,
     });
-    if (answer === null) return;
-    if (answer.code === null) return noteAcceptance(order, answer);
+    const isAnswer = typeof answer !== 'string';
+    noteEnd(isAnswer ? answer : null);
+    order.underWay -= 1;
+    if (isAnswer && answer.code === null) noteAcceptance(order, answer);
+    else {
+      // A refusal tells of an order only when nobody else was sending it meanwhile.
+      const isAlone = wasAlone && order.sends === sendsBefore;
+      const isNothing = isRefusal(order, before, answer) && isAlone && order.accepted === null;
+      if (isNothing) order.state = 'refused';
+    }
+    if (order.state === 'lost') lost.add(order);
+    else lost.delete(order);
+    return isAnswer ? Math.max(RETRY_MS, answer.retryAfterMs) : RETRY_MS;
+  }
+
+  /** Whether it is certain that an order is no job, provided that nobody else sends it. */
+  function isRefusal(order: Order, before: Order['state'], answer: SimAnswer | Silence): boolean {
+    if (answer === 'no answer') return false;
     const name = `order ${order.idempotencyKey}`;
-    if (CIRCUMSTANCES.has(answer.code)) {
-      // Where nothing was lost before, it is certain that this was nothing either.
-      if (before === 'new' || before === 'refused')
-        order.state = order.accepted === null ? 'refused' : 'accepted';
-    } else if (!REFUSALS.has(answer.code)) say(`${name}: is refused with ${answer.code}`);
-    else if (before === 'accepted') say(`${name}: is refused with ${answer.code} after it was accepted`);
-    else if (order.accepted === null) order.state = 'refused';
+    // This time it was nothing; where nothing was lost before, it is nothing at all.
+    const isStillNothing = before === 'new' || before === 'refused';
+    if (typeof answer === 'string' || answer.code === null) return isStillNothing;
+    const isLookedUp = REFUSALS.has(answer.code) || bucketOf(answer) === 'generations';
+    if (isLookedUp) {
+      if (before === 'accepted') say(`${name}: is refused with ${answer.code} after it was accepted`);
+      return true;
+    }
+    if (!CIRCUMSTANCES.has(answer.code)) say(`${name}: is refused with ${answer.code}`);
+    return isStillNothing;
   }
 
   function noteAcceptance(order: Order, { json, headers, status }: SimAnswer): void {
@@ -122,9 +152,13 @@ export function createOrders(send: Send, dice: Dice, say: (fault: string) => voi
       say(`${name}: contradicts its header`);
     if (idempotentReplay === false) order.firsts += 1;
     if (order.firsts > 1) say(`${name}: two answers say that they are the first`);
-    if (order.accepted === null) accepted += 1;
-    order.accepted ??= { jobId: String(json['jobId']), text };
     order.state = 'accepted';
+    if (order.accepted === null) {
+      const jobId = String(json['jobId']);
+      if (acknowledged.has(jobId)) say(`${name}: its job ${jobId} is another order's as well`);
+      acknowledged.add(jobId);
+      order.accepted = { jobId, text };
+    }
     if (order.accepted.text !== text) say(`${name}: ${text} is not ${order.accepted.text}`);
   }
 
@@ -155,18 +189,29 @@ export function createOrders(send: Send, dice: Dice, say: (fault: string) => voi
         body,
         state: 'new',
         accepted: null,
+        sends: 0,
+        underWay: 0,
         firsts: 0,
         ended: null,
       };
     },
-    accepted: () => accepted,
-    send: submit,
+    acknowledged,
+    lost,
+    async send(order) {
+      await submit(order);
+    },
+    async findOut(order, maxTries) {
+      for (let tries = 0; tries < maxTries && order.state === 'lost'; tries++) {
+        const waitMs = await submit(order);
+        if (lost.has(order)) await sleep(waitMs);
+      }
+    },
     async sendConflict(order) {
       const answer = await ask(order, 'POST', `/v1/${order.type}s/generate`, {
         body: { ...order.body, prompt: 'something else' },
         idempotencyKey: order.idempotencyKey,
       });
-      if (answer === null || answer.code === 'idempotency_key_conflict') return;
+      if (typeof answer === 'string' || answer.code === 'idempotency_key_conflict') return;
       if (answer.code === null || !CIRCUMSTANCES.has(answer.code)) {
         say(`order ${order.idempotencyKey}: another order under its key is answered with ${answer.status}`);
       }
@@ -179,14 +224,15 @@ export function createOrders(send: Send, dice: Dice, say: (fault: string) => voi
         'GET',
         `/v1/jobs/${jobId}${waitSeconds > 0 ? `?wait=${waitSeconds}` : ''}`,
       );
-      if (answer?.code === null) noteStatus(order, answer.json);
-      else if (answer !== null && !CIRCUMSTANCES.has(answer.code)) say(`job ${jobId}: reads ${answer.code}`);
+      if (typeof answer === 'string') return;
+      if (answer.code === null) noteStatus(order, answer.json);
+      else if (!CIRCUMSTANCES.has(answer.code)) say(`job ${jobId}: reads ${answer.code}`);
     },
     async cancel(order) {
       if (order.accepted === null) return;
       const { jobId } = order.accepted;
       const answer = await ask(order, 'POST', `/v1/jobs/${jobId}/cancel`);
-      if (answer === null) return;
+      if (typeof answer === 'string') return;
       if (answer.code === null) {
         if (answer.json['status'] !== 'canceled')
           say(`job ${jobId}: is canceled and says ${String(answer.json['status'])}`);
@@ -198,7 +244,7 @@ export function createOrders(send: Send, dice: Dice, say: (fault: string) => voi
     async fetch(order) {
       if (order.accepted === null) return;
       const result = await ask(order, 'GET', `/v1/jobs/${order.accepted.jobId}/result`);
-      const url = result?.json['url'];
+      const url = typeof result === 'string' ? null : result.json['url'];
       if (typeof url !== 'string') return;
       const file = await send('GET', url.slice(url.indexOf('/v1/')));
       // Its retention may end between the two requests.
@@ -209,26 +255,14 @@ export function createOrders(send: Send, dice: Dice, say: (fault: string) => voi
     async readForeign(order, reader) {
       if (order.accepted === null) return;
       const mode = reader === order.customer ? (order.mode === 'live' ? 'test' : 'live') : order.mode;
-      const answer = await ask(
-        { ...order, customer: reader, mode },
-        'GET',
-        `/v1/jobs/${order.accepted.jobId}`,
-      );
-      if (answer === null || answer.code === 'generation_not_found' || answer.code === 'rate_limit_exceeded')
+      const answer = await ask({ customer: reader, mode }, 'GET', `/v1/jobs/${order.accepted.jobId}`);
+      if (
+        typeof answer === 'string' ||
+        answer.code === 'generation_not_found' ||
+        answer.code === 'rate_limit_exceeded'
+      )
         return;
       say(`job ${order.accepted.jobId}: somebody else reads ${answer.status}`);
     },
   };
-}
-
-function makeBody(dice: Dice, { mode, type, made }: { mode: string; type: string; made: number }) {
-  const prompt = `order ${made}${mode === 'test' ? dice.pick(DIRECTIVES) : ''}`;
-  const reference = dice.isHit(0.15)
-    ? { referenceImage: dice.isHit(0.3) ? INLINE : { imageUrl: dice.pick(REFERENCES), strength: 'LOW' } }
-    : {};
-  if (type === 'image') {
-    return { prompt, size: dice.pick(IMAGE_SIZES), quality: dice.pick(['LOW', 'MEDIUM']), ...reference };
-  }
-  const duration = dice.between(4, 15);
-  return { prompt, size: dice.pick(VIDEO_SIZES), duration, motionHasAudio: dice.isHit(0.5), ...reference };
 }

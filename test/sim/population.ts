@@ -19,6 +19,8 @@ export type SimCustomer = {
   bought: number;
   /** What was corrected and acknowledged. */
   adjusted: number;
+  /** The most generations a minute that any plan of it has allowed. */
+  generationsPerMinute: number;
 };
 
 export type Population = { customers: SimCustomer[] };
@@ -30,6 +32,11 @@ export type Operator = {
 };
 
 const PLANS = ['enterprise', 'enterprise', 'enterprise', 'scale', 'scale', 'pro', 'free'] as const;
+/** Generations a minute, from the table of plans. */
+const GENERATIONS = { free: 10, pro: 50, scale: 100, enterprise: 200 } as const;
+export const MOST_GENERATIONS = GENERATIONS.enterprise;
+/** So many keys that do not work any more are remembered of a customer, to be tried now and then. */
+const OLD_KEYS = 8;
 const MAX_TRIES = 1000;
 const RETRY_MS = 1500;
 
@@ -62,14 +69,23 @@ export async function makeKey(
   const { apiKey, key } = (answer?.json ?? {}) as { apiKey?: string | null; key?: { keyId: string } };
   // A replay shows no secret: then the key is of no use to anybody.
   if (typeof apiKey !== 'string' || key === undefined) return;
-  customer.keys.push({ id: key.keyId, secret: apiKey, mode, isRevoked: false });
+  addKey(customer, { id: key.keyId, secret: apiKey, mode, isRevoked: false });
+}
+
+export function addKey(customer: SimCustomer, key: SimKey): void {
+  customer.keys.push(key);
+  const old = customer.keys.filter(({ isRevoked }) => isRevoked !== false);
+  if (old.length <= OLD_KEYS) return;
+  const forgotten = old[0];
+  customer.keys = customer.keys.filter((other) => other !== forgotten);
 }
 
 export async function makeCustomer(operator: Operator, dice: Dice, number: number): Promise<SimCustomer> {
   const initialCredits = dice.isHit(0.2) ? dice.between(0, 5000) : dice.between(100_000, 2_000_000);
+  const plan = dice.pick(PLANS);
   const answer = await operator.insist('POST', '/api/public/customers', {
     name: `Customer ${number}`,
-    plan: dice.pick(PLANS),
+    plan,
     initialCredits,
   });
   const { customerId } = (answer?.json['customer'] ?? {}) as { customerId?: string };
@@ -80,6 +96,7 @@ export async function makeCustomer(operator: Operator, dice: Dice, number: numbe
     isSuspended: false,
     bought: initialCredits,
     adjusted: 0,
+    generationsPerMinute: GENERATIONS[plan],
   };
   for (const mode of ['live', 'live', 'test'] as const) await makeKey(operator, customer, mode);
   return customer;

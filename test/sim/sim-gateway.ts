@@ -29,8 +29,8 @@ export type SimGateway = {
   bury(): Promise<void>;
   /** Null when the process dies before it has answered. */
   handle(request: Request): Promise<Response | null>;
-  /** Stops as SIGTERM does. */
-  drain(timeoutMs: number): Promise<void>;
+  /** Stops as SIGTERM does; false when the process dies before it has. */
+  drain(timeoutMs: number): Promise<boolean>;
   /** How much has happened at the gates; tells whether anything still happens. */
   activity(): number;
 };
@@ -52,7 +52,14 @@ export const SIM_OPERATOR_KEY = 'operator-key-of-the-simulation-012345';
 export const SIM_URL = 'http://localhost';
 const MASTER_KEY = parseMasterKey('bWFzdGVyIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGU=');
 
-type Process = { app: App; store: SqliteStore; life: Life; endClock: () => void };
+type Process = {
+  app: App;
+  store: SqliteStore;
+  life: Life;
+  endClock: () => void;
+  /** What a piece of work comes to, or null when the process dies over it. */
+  outliving<T>(work: Promise<T>): Promise<T | null>;
+};
 
 export function createSimGateway(parts: SimGatewayParts): SimGateway {
   const { keeper } = parts;
@@ -69,8 +76,9 @@ export function createSimGateway(parts: SimGatewayParts): SimGateway {
       const life = createLife(counting);
       const { clock, end: endClock } = parts.clock.ofProcess();
       const store = openSqlite({ dataDir: parts.dir, clock, log: parts.log });
-      process = { app: joinApp({ ...parts, store, life, clock }), store, life, endClock };
-      await Promise.race([process.app.resume(), life.over]);
+      const app = joinApp({ ...parts, store, life, clock });
+      process = { app, store, life, endClock, outliving: createOutliving(life) };
+      await process.outliving(app.resume());
       if (!life.isOver()) process.app.scheduler.start();
     },
     kill: () => process?.life.end(),
@@ -81,16 +89,37 @@ export function createSimGateway(parts: SimGatewayParts): SimGateway {
     },
     async handle(request) {
       if (process === null || process.life.isOver()) return null;
-      const { app, life } = process;
-      const response = await Promise.race([app.handle(request), life.over]);
+      const { app, outliving } = process;
+      const response = await outliving(app.handle(request));
       activity += 1;
-      return response ?? null;
+      return response;
     },
     async drain(timeoutMs) {
-      if (process !== null) await Promise.race([process.app.drain(timeoutMs), process.life.over]);
+      if (process === null) return false;
+      const { app, outliving } = process;
+      return (await outliving(app.drain(timeoutMs).then(() => true))) ?? false;
     },
     activity: () => activity,
   };
+}
+
+/**
+ * A race against the end of a life, for any number of racers: `Promise.race` would keep each of them in memory for as
+ * long as the life goes on.
+ */
+function createOutliving(life: Life): Process['outliving'] {
+  const racers = new Set<() => void>();
+  const endTheRace = async () => {
+    await life.over;
+    for (const lose of racers) lose();
+  };
+  void endTheRace();
+  return (work) =>
+    new Promise((resolve, reject) => {
+      const lose = () => resolve(null);
+      racers.add(lose);
+      void work.then(resolve, reject).finally(() => racers.delete(lose));
+    });
 }
 
 type AppSetting = Omit<SimGatewayParts, 'clock'> & { clock: Clock; store: SqliteStore; life: Life };

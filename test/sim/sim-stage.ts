@@ -2,9 +2,10 @@
 import type { Log } from '../../src/runtime/index.ts';
 import { createSeededRandom } from '../support/seeded-random.ts';
 import { createAuditor, type Auditor } from './auditor.ts';
-import { createSend } from './client.ts';
+import { createSend, type Send } from './client.ts';
 import { createDice, type Dice } from './dice.ts';
 import { createFaultyProvider, type SubmitWitness } from './faulty-provider.ts';
+import { createLimitWatch } from './limit-watch.ts';
 import { createMemoryMedia } from './memory-media.ts';
 import { openReader, type Reader } from './reader.ts';
 import { createSimClock, type SimClock } from './sim-clock.ts';
@@ -23,7 +24,16 @@ export type SimStage = {
   workload: Workload;
   /** What was found wrong since the last look. */
   faults: string[];
-  counts: { ticks: number; deaths: number; drains: number; jumps: number; requests: number };
+  counts: Record<
+    'ticks' | 'deaths' | 'failedStarts' | 'drains' | 'jumps' | 'nights' | 'requests' | 'unanswered',
+    number
+  >;
+  /** How often each type of error was answered. */
+  answers: Record<string, number>;
+  /** The tick after which everything is audited next. */
+  nextWholeAudit: number;
+  /** Since when no process began and nobody set the clock. */
+  calm: { since: number };
 };
 
 const PROVIDERS = [
@@ -43,7 +53,6 @@ export async function setStage(dir: string, seed: number): Promise<SimStage> {
   const say = (fault: string) => void faults.push(fault);
   const weather = createWeather(dice.fork('weather'));
   const media = createMemoryMedia(clock.now);
-  const counts = { ticks: 0, deaths: 0, drains: 0, jumps: 0, requests: 0 };
   // The auditor reads what the gateway makes, and the gateway's providers are watched by the auditor.
   const watch: { witness: SubmitWitness } = { witness: () => undefined };
   const witness: SubmitWitness = (submit) => watch.witness(submit);
@@ -61,15 +70,35 @@ export async function setStage(dir: string, seed: number): Promise<SimStage> {
   const reader = openReader(dir);
   const auditor = createAuditor({ reader, clock, media, repeatable: REPEATABLE });
   watch.witness = auditor.witness;
-  const send = createSend(gateway, say);
+  const calm = { since: clock.elapsedMs() };
+  const { counts, answers, send } = countAnswers(createSend(gateway, say));
   const workload = createWorkload({
-    ...{ dice: dice.fork('workload'), say, sleep: clock.sleep },
-    send(...request) {
-      counts.requests += 1;
-      return send(...request);
-    },
+    ...{ dice: dice.fork('workload'), say, sleep: clock.sleep, send },
+    watch: createLimitWatch({ elapsedMs: clock.elapsedMs, calmSinceMs: () => calm.since, say }),
   });
-  return { dice, clock, weather, gateway, reader, auditor, workload, faults, counts };
+  return {
+    ...{ dice, clock, weather, gateway, reader, auditor, workload, faults, counts, answers, calm },
+    nextWholeAudit: 0,
+  };
+}
+
+function countAnswers(inner: Send): Pick<SimStage, 'counts' | 'answers'> & { send: Send } {
+  const counts = {
+    ...{ ticks: 0, deaths: 0, failedStarts: 0, drains: 0, jumps: 0, nights: 0 },
+    ...{ requests: 0, unanswered: 0 },
+  };
+  const answers: Record<string, number> = {};
+  return {
+    counts,
+    answers,
+    async send(...request) {
+      counts.requests += 1;
+      const answer = await inner(...request);
+      if (answer === null) counts.unanswered += 1;
+      else if (answer.code !== null) answers[answer.code] = (answers[answer.code] ?? 0) + 1;
+      return answer;
+    },
+  };
 }
 
 /** Bugs of the product that one of its parts caught and logged are faults as well; what the weather breaks is none. */

@@ -18,13 +18,8 @@ export type Weather = {
   isDiskBroken(): boolean;
   isDiskFull(): boolean;
   isDown(provider: string): boolean;
-};
-
-export type Climate = {
-  /** The chance at each gate that the process dies there. */
-  deathAtGate: number;
-  /** The chance at a tick that trouble begins, and for how many ticks at most it lasts. */
-  trouble: Readonly<Record<Trouble, { chance: number; maxTicks: number }>>;
+  /** How often each trouble has begun, and how often it was felt at a gate. */
+  readonly counts: Readonly<Record<string, number>>;
 };
 
 const TROUBLES = [
@@ -37,23 +32,45 @@ const TROUBLES = [
 ] as const;
 type Trouble = (typeof TROUBLES)[number];
 
-const CLIMATE: Climate = {
-  deathAtGate: 1 / 20_000,
-  trouble: {
-    'broken disk': { chance: 1 / 400, maxTicks: 12 },
-    'full disk': { chance: 1 / 300, maxTicks: 20 },
-    'broken media': { chance: 1 / 200, maxTicks: 30 },
-    'leonardo down': { chance: 1 / 150, maxTicks: 60 },
-    'other down': { chance: 1 / 150, maxTicks: 60 },
-    'third down': { chance: 1 / 100, maxTicks: 100 },
-  },
+/** The chance at each gate that the process dies there. */
+const DEATH_AT_GATE = 1 / 8000;
+/** How often a broken media store fails. */
+const MEDIA_FAILS = 0.7;
+/** The chance at a tick that trouble begins, and for how many ticks at most it lasts. */
+const CLIMATE: Readonly<Record<Trouble, { chance: number; maxTicks: number }>> = {
+  'broken disk': { chance: 1 / 250, maxTicks: 12 },
+  'full disk': { chance: 1 / 300, maxTicks: 20 },
+  'broken media': { chance: 1 / 200, maxTicks: 30 },
+  'leonardo down': { chance: 1 / 150, maxTicks: 60 },
+  'other down': { chance: 1 / 150, maxTicks: 60 },
+  'third down': { chance: 1 / 100, maxTicks: 100 },
 };
 
-export function createWeather(dice: Dice, { deathAtGate, trouble }: Climate = CLIMATE): Weather {
+export function createWeather(dice: Dice): Weather {
   const ticksLeft = new Map<Trouble, number>();
+  const counts: Record<string, number> = {};
   let spared = 0;
   let isClear = true;
   const is = (name: Trouble) => (ticksLeft.get(name) ?? 0) > 0;
+  const count = (name: string) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+
+  function begins(name: Trouble): number {
+    const { chance, maxTicks } = CLIMATE[name];
+    if (!dice.isHit(chance)) return 0;
+    count(name);
+    return dice.between(1, maxTicks);
+  }
+
+  function judge(gate: string): Verdict {
+    if (isClear) return 'go';
+    if (spared === 0 && dice.isHit(DEATH_AT_GATE)) return 'die';
+    if (gate === 'before transaction' && is('broken disk')) return 'fail';
+    if (gate.startsWith('before media.') && is('broken media'))
+      return dice.isHit(MEDIA_FAILS) ? 'fail' : 'go';
+    return 'go';
+  }
 
   return {
     turn() {
@@ -61,8 +78,7 @@ export function createWeather(dice: Dice, { deathAtGate, trouble }: Climate = CL
       if (isClear) return;
       for (const name of TROUBLES) {
         const left = ticksLeft.get(name) ?? 0;
-        const { chance, maxTicks } = trouble[name];
-        ticksLeft.set(name, left > 0 ? left - 1 : dice.isHit(chance) ? dice.between(1, maxTicks) : 0);
+        ticksLeft.set(name, left > 0 ? left - 1 : begins(name));
       }
     },
     begin() {
@@ -76,15 +92,15 @@ export function createWeather(dice: Dice, { deathAtGate, trouble }: Climate = CL
     spare(ticks) {
       spared = Math.max(spared, ticks);
     },
-    keeper(gate): Verdict {
-      if (isClear) return 'go';
-      if (spared === 0 && dice.isHit(deathAtGate)) return 'die';
-      if (gate === 'before transaction' && is('broken disk')) return 'fail';
-      if (gate.startsWith('before media.') && is('broken media')) return dice.isHit(0.7) ? 'fail' : 'go';
-      return 'go';
+    keeper(gate) {
+      const verdict = judge(gate);
+      if (verdict === 'die') count('deaths at gates');
+      if (verdict === 'fail') count(`failures ${gate}`);
+      return verdict;
     },
     isDiskBroken: () => is('broken disk'),
     isDiskFull: () => is('full disk'),
     isDown: (provider) => is(`${provider} down` as Trouble),
+    counts,
   };
 }

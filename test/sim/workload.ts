@@ -3,6 +3,7 @@
 import { unreachable } from '../../src/errors.ts';
 import type { Send } from './client.ts';
 import type { Dice } from './dice.ts';
+import type { LimitWatch } from './limit-watch.ts';
 import { createOperators } from './operators.ts';
 import { createOrders, type Order } from './orders.ts';
 import { createOperator, makeCustomer, type Population, type SimCustomer } from './population.ts';
@@ -12,23 +13,29 @@ export type Workload = {
   settleIn(): Promise<void>;
   /** Starts some of what people do. */
   act(count: number): void;
-  /** Sends every order that got lost once more, with a key that works; returns how many are still lost. */
-  recover(): Promise<number>;
-  /** Reads every accepted order. */
-  readAll(): Promise<void>;
+  /** Sends every order that got lost until it is known what became of it, with a key that works. */
+  recover(): Promise<void>;
+  /** Reads the accepted orders among the recent ones. */
+  readRecent(): Promise<void>;
   /** How many requests wait for an answer, or for their next try. */
   underWay(): number;
-  readonly orders: readonly Order[];
+  /** The newest orders; nobody comes back to older ones, but for those that got lost. */
+  readonly recent: readonly Order[];
+  readonly lost: ReadonlySet<Order>;
+  /** The jobs that anybody was told of. */
+  readonly acknowledged: ReadonlySet<string>;
   readonly population: Population;
-  accepted(): number;
 };
 
 const CUSTOMERS = 10;
 /** Clients do not come back to orders of long ago. */
 const RECENT = 400;
+/** How often a client tries to find out what became of an order: in the middle of everything, and at the end. */
+const TRIES = { meanwhile: 5, atTheEnd: 100 } as const;
 const CUSTOMER_ACTS = {
   order: 500,
   'send again': 60,
+  'find out': 30,
   'send twice': 25,
   conflict: 20,
   read: 100,
@@ -59,18 +66,20 @@ export type WorkloadParts = {
   dice: Dice;
   say: (fault: string) => void;
   sleep: (ms: number) => Promise<void>;
+  watch: LimitWatch;
 };
 
-export function createWorkload({ send, dice, say, sleep }: WorkloadParts): Workload {
+export function createWorkload({ send, dice, say, sleep, watch }: WorkloadParts): Workload {
   const population: Population = { customers: [] };
   const book: Order[] = [];
-  const orders = createOrders(send, dice.fork('orders'), say);
+  const orders = createOrders({ send, dice: dice.fork('orders'), say, sleep, watch });
   const operator = createOperator(send, { sleep });
   const operators = createOperators(operator, dice.fork('operators'), { say, sleep });
   const busy = new Set<Promise<void>>();
   const customer = () => dice.pick(population.customers);
   const recent = (): Order | undefined =>
     book[dice.between(Math.max(0, book.length - RECENT), book.length - 1)];
+  const firstLost = (): Order | undefined => orders.lost.values().next().value;
 
   function launch(work: Promise<void>): void {
     const tracked: Promise<void> = work
@@ -82,6 +91,7 @@ export function createWorkload({ send, dice, say, sleep }: WorkloadParts): Workl
   function newOrder(): Order {
     const order = orders.make(customer());
     book.push(order);
+    if (book.length > 2 * RECENT) book.splice(0, RECENT);
     return order;
   }
 
@@ -98,6 +108,10 @@ export function createWorkload({ send, dice, say, sleep }: WorkloadParts): Workl
     switch (act) {
       case 'send again':
         return orders.send(order);
+      case 'find out': {
+        const lost = firstLost();
+        return lost === undefined ? undefined : orders.findOut(lost, TRIES.meanwhile);
+      }
       case 'send twice': {
         const twin = newOrder();
         await Promise.all([orders.send(twin), orders.send(twin)]);
@@ -157,16 +171,21 @@ export function createWorkload({ send, dice, say, sleep }: WorkloadParts): Workl
     },
     async recover() {
       for (const whose of population.customers) await operators.ensureKeys(whose);
-      const lost = book.filter(({ state }) => state === 'lost');
-      await Promise.all(lost.map((order) => orders.send(order)));
-      return book.filter(({ state }) => state === 'lost').length;
+      const findOut = async (whose: SimCustomer) => {
+        for (const order of [...orders.lost].filter((lost) => lost.customer === whose)) {
+          await orders.findOut(order, TRIES.atTheEnd);
+        }
+      };
+      await Promise.all(population.customers.map(findOut));
     },
-    async readAll() {
-      for (const order of book) if (order.accepted !== null) await orders.read(order, 0);
+    async readRecent() {
+      const accepted = book.filter((order) => order.accepted !== null);
+      await Promise.all(accepted.map((order) => orders.read(order, 0)));
     },
     underWay: () => busy.size,
-    orders: book,
+    recent: book,
+    lost: orders.lost,
+    acknowledged: orders.acknowledged,
     population,
-    accepted: orders.accepted,
   };
 }
