@@ -24,7 +24,8 @@ export const serve: Command = {
     const stopped = untilStopped(terminal);
     const listening = await listen(config, runtime, terminal.processId);
     const testKey = await welcome(listening.gateway);
-    for (const line of greeting(listening, testKey)) terminal.note(line);
+    // In one piece, so that whoever reads it for a script finds all of it or nothing.
+    terminal.note(greeting(listening, testKey).join('\n'));
     await stopped;
     terminal.note('Stopping: no new requests; open work is finished or handed back.');
     try {

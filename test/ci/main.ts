@@ -24,6 +24,7 @@ const suites: Suite[] = [
   { name: 'executable', command: [...BUN_TEST, ...filesIn('executable')] },
   { name: 'crash', command: [bun, 'test/crash/main.ts', '--kills', String(CRASH_KILLS)] },
   { name: 'simulation', command: [bun, 'test/sim/main.ts', '--jobs', String(SIMULATED_JOBS)] },
+  { name: 'clone', command: [bun, 'test/clone/main.ts'] },
   { name: 'docker', command: [bun, 'test/docker/main.ts'] },
   { name: 'browser', command: [...BUN_TEST, ...filesIn('browser')] },
   { name: 'examples', command: [bun, 'test/examples/main.ts'] },

@@ -4,6 +4,7 @@ import { chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync } from
 import { dirname, join, resolve } from 'node:path';
 import { assert } from '../../src/errors.ts';
 import { ROOT } from '../house/source.ts';
+import { registrySettings } from '../support/registry.ts';
 import { parseCopy, parseEnv, textsOf, type CopyOrder, type Stage } from './dockerfile.ts';
 
 export type Image = {
@@ -27,19 +28,9 @@ export async function runBuildStage(stage: Stage, root: string): Promise<void> {
 
 async function runShell(command: string, cwd: string): Promise<void> {
   const { PATH = '', HOME = cwd } = process.env;
-  const names = [
-    'NODE_EXTRA_CA_CERTS',
-    'https_proxy',
-    'HTTPS_PROXY',
-    'npm_config_registry',
-    'npm_config_cafile',
-  ];
-  const network = Object.fromEntries(
-    names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
-  );
   const child = Bun.spawn(['sh', '-c', command], {
     cwd,
-    env: { PATH, HOME, ...network },
+    env: { PATH, HOME, ...registrySettings() },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   assert((await child.exited) === 0, `RUN ${command}`);

@@ -4,27 +4,18 @@
 import { chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assert, messageOf } from '../../src/errors.ts';
+import { assert } from '../../src/errors.ts';
 import { ROOT } from '../house/source.ts';
 import { callerOf, launchExecutable, startExecutable, type Surroundings } from '../support/executable.ts';
+import { createProofs } from '../support/proofs.ts';
 import { readPngSize } from '../testcard/read-media.ts';
 import { parseDockerfile } from './dockerfile.ts';
 import { assembleImage, runBuildStage, type Image } from './image.ts';
 
+// An engine's, whatever this machine's is.
+process.umask(0o022);
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-docker-'));
-let passed = 0;
-let failed = 0;
-
-async function prove(what: string, proof: () => Promise<void> | void): Promise<void> {
-  try {
-    await proof();
-    passed += 1;
-    console.log(`pass  ${what}`);
-  } catch (thrown) {
-    failed += 1;
-    console.log(`FAIL  ${what}: ${messageOf(thrown)}`);
-  }
-}
+const { prove, conclude } = createProofs();
 
 /** What an engine puts into every container; the image itself has none of it. */
 const ENGINE_FOLDERS = ['proc', 'dev', 'etc'];
@@ -118,16 +109,16 @@ function filesOf(image: Image): string[] {
     .sort();
 }
 
-await prove('this process may change its root', () => {
+const mayEnter = await prove('this process may change its root', () => {
   assert(process.getuid?.() === 0, 'chroot and mounts need root');
 });
 const [build, final] = parseDockerfile(await Bun.file(join(ROOT, 'Dockerfile')).text());
 const stageRoot = join(scratch, 'build-stage');
-await prove('the build stage builds', async () => {
+const isBuilt = await prove('the build stage builds', async () => {
   assert(build !== undefined, 'there is a build stage');
   await runBuildStage(build, stageRoot);
 });
-if (failed === 0 && final !== undefined) {
+if (mayEnter && isBuilt && final !== undefined) {
   const image = assembleImage(final, join(scratch, 'image'), { build: stageRoot });
   await prove('the image holds the executable and libraries, and no shell', () => {
     const files = filesOf(image);
@@ -143,5 +134,4 @@ if (failed === 0 && final !== undefined) {
   await prove('a volume of another user is refused with one sentence', () => refuseForeignVolume(image));
 }
 rmSync(scratch, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+conclude();

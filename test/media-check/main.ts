@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { assert, messageOf } from '../../src/errors.ts';
+import { assert } from '../../src/errors.ts';
 import { runExecutable } from '../support/executable.ts';
+import { createProofs } from '../support/proofs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-media-check-'));
 const IMAGE = { width: 1376, height: 768 } as const;
@@ -17,18 +18,7 @@ const MAX_FRAMES_OFF = 2;
 const PATIENCE_MS = 60_000;
 
 let framesInFile = 0;
-let passed = 0;
-let failed = 0;
-
-async function prove(what: string, proof: () => Promise<string>): Promise<void> {
-  try {
-    console.log(`pass  ${what}: ${await proof()}`);
-    passed += 1;
-  } catch (thrown) {
-    failed += 1;
-    console.log(`FAIL  ${what}: ${messageOf(thrown)}`);
-  }
-}
+const { prove, conclude } = createProofs();
 
 type Stream = {
   codec_type: string;
@@ -136,5 +126,4 @@ await prove('ffprobe reads the image', checkImage);
 await prove('ffprobe reads the video', checkVideo);
 await prove('Chromium plays the video to its end', checkPlayback);
 rmSync(folder, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+conclude();
