@@ -153,8 +153,15 @@ function report(): void {
       `canceled; ${credits.length} payments; ${counts.requests} requests, ${counts.lostAnswers} lost answers, ` +
       `${counts.retries} retries, ${counts.replays} replays`,
   );
-  if (faults.length === 0) rmSync(folder, { recursive: true });
-  else console.log(`the data folder is left in ${folder}`);
+  const acknowledged = orders.filter(({ jobId }) => jobId !== null).length;
+  if (faults.length === 0) {
+    console.log(
+      `${acknowledged} jobs acknowledged: 0 lost, 0 charged twice; books balance, integrity check ok`,
+    );
+    rmSync(folder, { recursive: true });
+  } else {
+    console.log(`${acknowledged} jobs acknowledged; the data folder is left in ${folder}`);
+  }
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   console.log(`${kills} kills, ${faults.length} faults, seed ${seed}, ${seconds} s`);
   console.log(faults.length === 0 ? '1 passed, 0 failed' : '0 passed, 1 failed');
