@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { MAX_WAIT_MS } from '../jobs/index.ts';
 import { isoInstant } from '../runtime/clock.ts';
-import { checkCursor, type PageRequest } from '../store/page.ts';
+import { checkCursor, type CursorKind, type PageRequest } from '../store/page.ts';
 import { described } from './annotate.ts';
 
 /** A whole number within bounds, from its decimal digits. The reference shows the number, not its spelling. */
@@ -48,9 +48,12 @@ export function pageQuery({ max, standard }: { max: number; standard: number }) 
   };
 }
 
-/** @throws GatewayError `invalid_input` for a cursor that no list handed out */
-export function readPage(query: { limit: number; cursor?: string | undefined }): PageRequest {
-  return { limit: query.limit, cursor: query.cursor === undefined ? null : checkCursor(query.cursor) };
+/** @throws GatewayError `invalid_input` for a cursor that no list of this kind handed out */
+export function readPage(
+  kind: CursorKind,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): PageRequest {
+  return { limit, cursor: cursor === undefined ? null : checkCursor(kind, cursor) };
 }
 
 /** The longest that a request may wait for the end of a job, in seconds. */

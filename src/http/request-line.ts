@@ -30,10 +30,10 @@ function withoutRange(headers: Headers): Headers {
   return kept;
 }
 
-/** The answer to a HEAD, from that to a GET. Bodies without a declared length are short. */
+/** The answer to a HEAD, from that to a GET. Bodies without a declared length are short, and 304 has none to measure. */
 export async function withoutBody(response: Response): Promise<Response> {
   const { status, headers } = response;
-  if (headers.has('content-length')) await response.body?.cancel();
+  if (headers.has('content-length') || status === 304) await response.body?.cancel();
   else headers.set('content-length', String((await response.bytes()).length));
   return new Response(null, { status, headers });
 }
@@ -45,16 +45,20 @@ export function refuseOddRequest({ url, headers }: Request): void {
     if (headers.get(name)?.includes(',') === true) throw invalidField(name, 'was sent twice');
   }
   if (!HOST.test(headers.get('host') ?? '')) throw invalidField('host', 'is not the name of a host');
-  refuseRepeatedParameters(url);
+  refuseOddParameters(url);
 }
 
-/** The router makes a list of a parameter that stands in the query twice; others take the first, or the last. */
-function refuseRepeatedParameters(url: string): void {
+/**
+ * The router makes a list of a parameter that stands in the query twice; others take the first, or the last. A NUL would
+ * be the end of the text for some, so that a search for it finds everything.
+ */
+function refuseOddParameters(url: string): void {
   const queryAt = url.indexOf('?');
   if (queryAt === -1) return;
   const names = new Set<string>();
-  for (const name of new URLSearchParams(url.slice(queryAt)).keys()) {
+  for (const [name, value] of new URLSearchParams(url.slice(queryAt))) {
     if (names.has(name)) throw invalidField(name, 'stands in the query twice');
+    if (value.includes('\0')) throw invalidField(name, 'contains a NUL character');
     names.add(name);
   }
 }

@@ -2,6 +2,7 @@
 // time, so that a row that appears meanwhile never shifts a page.
 import { lt, type Column, type SQL } from 'drizzle-orm';
 import { invalidField } from '../errors.ts';
+import { isId, type IdKind } from '../ids.ts';
 
 /** `cursor` is null for the first page. */
 export type PageRequest = { limit: number; cursor: string | null };
@@ -20,9 +21,12 @@ export function toPage<Row>(rows: Row[], limit: number, keyOf: (row: Row) => str
   return { rows: page, nextCursor: rows.length > limit && last !== undefined ? String(keyOf(last)) : null };
 }
 
-/** @throws GatewayError `invalid_input` for anything that no list hands out */
-export function checkCursor(cursor: string): string {
-  if (!/^([a-z]{2,8}_[0-9a-z]{26}|\d{1,15})$/.test(cursor))
-    throw invalidField('cursor', 'is not a cursor of this list');
+/** What the cursors of a list are: ids of a kind, or sequence numbers. */
+export type CursorKind = IdKind | 'sequence';
+
+/** @throws GatewayError `invalid_input` for anything that no list of this kind hands out */
+export function checkCursor(kind: CursorKind, cursor: string): string {
+  const isOurs = kind === 'sequence' ? /^\d{1,15}$/.test(cursor) : isId(kind, cursor);
+  if (!isOurs) throw invalidField('cursor', 'is not a cursor of this list');
   return cursor;
 }

@@ -78,6 +78,7 @@ runScenarios('a query', [
       ['limit=1e1', 'limit', 'from 1 to 100'],
       ['cursor=abc', 'cursor', 'is not a cursor of this list'],
       [`cursor=${'A'.repeat(201)}`, 'cursor', 'is not a cursor of this list'],
+      ['status=%00', 'status', 'contains a NUL character'],
       ['status=done', 'status', 'must be processing, completed, failed or canceled'],
       ['type=gif', 'type', 'must be image or video'],
       ['createdAfter=yesterday', 'createdAfter', 'must be an instant such as 2026-01-31T12:00:00Z'],
@@ -91,4 +92,45 @@ runScenarios('a query', [
     call: { method: 'GET', path: `/v1/jobs?${query}` },
     answer: { status: 400, code: 'invalid_input', field, says },
   })),
+]);
+
+const CURSORS = {
+  customer: 'cus_01m7xyqn02e3fa7ae8dqfy7sce',
+  job: 'job_01m7xyqn02e3fa7ae8dqfy7sce',
+  entry: 'led_01m7xyqn02e3fa7ae8dqfy7sce',
+  number: '12',
+};
+
+const LISTS: [path: (customerId: string) => string, takes: keyof typeof CURSORS][] = [
+  [() => '/v1/jobs', 'job'],
+  [() => '/api/jobs', 'job'],
+  [() => '/api/public/customers', 'customer'],
+  [(id) => `/api/public/customers/${id}/jobs`, 'job'],
+  [(id) => `/api/public/customers/${id}/credits`, 'number'],
+  [() => '/api/audit', 'number'],
+];
+
+runScenarios('the cursor of another list', [
+  ...LISTS.flatMap(([path, takes]) =>
+    Object.entries(CURSORS).map(([kind, cursor]): Scenario => ({
+      name: `${path(':customerId')} and one of a ${kind}`,
+      call: ({ customer }) => ({
+        method: 'GET',
+        path: `${path(customer.id)}?cursor=${cursor}`,
+        as: path('').startsWith('/v1') ? 'test' : 'operator',
+      }),
+      answer:
+        kind === takes
+          ? { status: 200 }
+          : { status: 400, code: 'invalid_input', field: 'cursor', says: 'is not a cursor of this list' },
+    })),
+  ),
+]);
+
+runScenarios('a NUL in a search', [
+  {
+    name: 'is refused, where SQL would find everybody',
+    call: { method: 'GET', path: '/api/public/customers?q=%00', as: 'operator' },
+    answer: { status: 400, code: 'invalid_input', field: 'q', says: 'contains a NUL character' },
+  },
 ]);

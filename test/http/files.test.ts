@@ -66,6 +66,9 @@ describe('a whole file', () => {
     const response = await fetch(port.url + link, { method: 'HEAD' });
     expect(response.headers.get('content-length')).toBe(String(whole.length));
     expect((await response.bytes()).length).toBe(0);
+    // Of a 304 a length would be that of the file.
+    const known = await fetch(port.url + link, { method: 'HEAD', headers: { 'if-none-match': etag } });
+    expect([known.status, known.headers.get('content-length')]).toEqual([304, null]);
     await port.close();
   });
 });

@@ -83,7 +83,7 @@ export function jobRoutes(parts: JobApiParts) {
         const states = status === undefined ? undefined : statesOf(status);
         const { rows, nextCursor } = await jobs.list(
           { customerId, mode, states, type, createdAfter },
-          readPage(page),
+          readPage('job', page),
         );
         return { ok: true as const, jobs: rows.map(renderJob), nextCursor };
       },

@@ -193,7 +193,7 @@ const fileSchema = v.strictObject({
   width: v.nullable(count),
   height: v.nullable(count),
   isDeleted: v.boolean(),
-  url: described('A signed link; null when the file was deleted.', textOrNull),
+  url: described('A signed link; null when the file was deleted, or is about to be.', textOrNull),
 });
 
 export const jobStoryAnswer = one(

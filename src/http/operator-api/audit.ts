@@ -1,9 +1,9 @@
 // Who did what, and what there is to know at a glance.
 import { Elysia } from 'elysia';
-import { invalidField } from '../../errors.ts';
 import { DAY_MS, isoInstant } from '../../runtime/clock.ts';
 import { auditPage, overviewAnswer, verificationAnswer } from './answers.ts';
 import { auditExample, listOf, overviewExample } from './examples.ts';
+import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { OPERATOR, type OperatorApiParts } from './parts.ts';
 import { renderAuditEvent } from './render.ts';
@@ -76,7 +76,8 @@ export function auditRoutes({
       '/api/audit',
       async ({ query }) => {
         const { cursor, limit, ...filter } = query;
-        const beforeSeq = cursor === undefined ? null : readSeq(cursor);
+        const page = readPage('sequence', { limit, cursor });
+        const beforeSeq = page.cursor === null ? null : Number(page.cursor);
         const { events, hasMore } = await audit.list(db.read, filter, { limit, beforeSeq });
         const last = events.at(-1);
         return {
@@ -124,9 +125,4 @@ export function auditRoutes({
         query: noQuery,
       },
     );
-}
-
-function readSeq(cursor: string): number {
-  if (!/^\d{1,15}$/.test(cursor)) throw invalidField('cursor', 'is not a cursor of this list');
-  return Number(cursor);
 }

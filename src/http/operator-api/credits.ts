@@ -75,7 +75,7 @@ export function creditRoutes(parts: OperatorApiParts) {
         const { rows, nextCursor } = await ledger.listEntries(
           db.read,
           { customerId, mode, kind },
-          readPage(page),
+          readPage('sequence', page),
         );
         return {
           ok: true as const,

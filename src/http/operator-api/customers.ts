@@ -90,7 +90,11 @@ export function customerRoutes(parts: OperatorApiParts) {
       '/api/public/customers',
       async ({ query }) => {
         const { status, plan, q: search, ...page } = query;
-        const { rows, nextCursor } = await customers.list(db.read, { status, plan, search }, readPage(page));
+        const { rows, nextCursor } = await customers.list(
+          db.read,
+          { status, plan, search },
+          readPage('customer', page),
+        );
         const rendered = await Promise.all(rows.map((customer) => describe(parts, db.read, customer)));
         return { ok: true as const, customers: rendered, nextCursor };
       },

@@ -2,6 +2,7 @@
 import { Elysia } from 'elysia';
 import * as v from 'valibot';
 import { isEnded, type Job } from '../../jobs/index.ts';
+import type { StoredFile } from '../../media/index.ts';
 import { operatorOf } from '../exchange.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
@@ -99,7 +100,7 @@ export function jobRoutes(parts: OperatorApiParts) {
     const { state, type, model, mode, customerId, createdAfter, limit, cursor } = query;
     const states = state === undefined ? undefined : [state];
     const filter = { customerId, mode, states, type, model, createdAfter };
-    const { rows, nextCursor } = await jobs.list(filter, readPage({ limit, cursor }));
+    const { rows, nextCursor } = await jobs.list(filter, readPage('job', { limit, cursor }));
     return { ok: true as const, jobs: rows.map(renderJob), nextCursor };
   }
 
@@ -177,6 +178,8 @@ export function jobRoutes(parts: OperatorApiParts) {
 
 async function storyOf({ jobs, ledger, media, db, clock, publicUrl }: OperatorApiParts, job: Job) {
   const files = isEnded(job.state) ? await media.filesOf(db.read, job.id) : [];
+  // Past its retention a file may still be there for a minute, and its link would be expired from the start.
+  const isKept = (file: StoredFile) => file.deletedAt === null && file.deleteAt > clock.now();
   return {
     events: (await jobs.eventsOf(job.id)).map(renderJobEvent),
     attempts: (await jobs.attemptsOf(job.id)).map(renderAttempt),
@@ -189,7 +192,7 @@ async function storyOf({ jobs, ledger, media, db, clock, publicUrl }: OperatorAp
       width: file.width,
       height: file.height,
       isDeleted: file.deletedAt !== null,
-      url: file.deletedAt === null ? publicUrl() + media.link(file, clock.now()).path : null,
+      url: isKept(file) ? publicUrl() + media.link(file, clock.now()).path : null,
     })),
   };
 }

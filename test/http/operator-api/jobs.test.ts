@@ -1,5 +1,6 @@
 // Jobs through the operator API: the whole story of each, and what an operator may do about one.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { DAY_MS } from '../../../src/runtime/clock.ts';
 import { createScriptedProvider } from '../../support/scripted-provider.ts';
 import { openWorld, PUBLIC_URL, type TestCustomer, type World } from '../../support/world.ts';
 import { freshKey, makeJob, runScenarios, type Scenario } from '../scenario.ts';
@@ -69,6 +70,13 @@ describe('the story of a job', () => {
     expect((await world.call('GET', String(file?.url).slice(PUBLIC_URL.length))).status).toBe(200);
     // What the request was answered with names the request that ordered it.
     expect(job['requestId']).toMatch(/^req_/);
+  });
+
+  test('shows no link to a file that is past its retention and not deleted yet', async () => {
+    const id = await makeJob(world, customer.liveKey);
+    await world.advance(10_000);
+    world.clock.advance(366 * DAY_MS);
+    expect((await story(id))['files']).toMatchObject([{ role: 'output', isDeleted: false, url: null }]);
   });
 
   test('of a customer is listed with its filters', async () => {
