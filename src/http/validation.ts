@@ -53,7 +53,10 @@ function sentenceOf(schema: v.GenericSchema, issue: v.BaseIssue<unknown>, keys: 
     const parent = keys
       .slice(0, -1)
       .reduce<Schemas>((schemas, key) => schemas.flatMap((at) => childOf(at, key)), [schema]);
-    const meant = nearestName(String(keys.at(-1)), parent.flatMap(namesOf));
+    const name = String(keys.at(-1));
+    // Another form of the request may have the very field.
+    const others = parent.flatMap(namesOf).filter((known) => known !== name);
+    const meant = nearestName(name, others);
     return `is not a field of this request${meant === null ? '' : `; did you mean ${meant}?`}`;
   }
   if (issue.kind === 'schema' && issue.received === 'undefined') return 'is required';

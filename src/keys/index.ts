@@ -176,7 +176,7 @@ function resolveGrant({ preset, scopes }: Grant): { preset: Preset | null; scope
   if (preset !== undefined && scopes !== undefined) {
     throw invalidField('scopes', 'cannot be given together with a preset');
   }
-  if (scopes !== undefined) return { preset: null, scopes: [...scopes] };
+  if (scopes !== undefined) return { preset: null, scopes: [...new Set(scopes)] };
   const chosen = preset ?? DEFAULT_PRESET;
   return { preset: chosen, scopes: [...PRESETS[chosen]] };
 }

@@ -184,6 +184,8 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
       async (tx, operator) => {
         await customers.get(tx, move.customerId);
         const before = await ledger.balanceOf(tx, move);
+        if (before.balance + move.amount > Number.MAX_SAFE_INTEGER)
+          throw invalidField('amount', `would make the balance more than ${Number.MAX_SAFE_INTEGER} credits`);
         const movement = { ...move, ...causeOf(operator) };
         const entry = await (operation === 'top_up'
           ? ledger.topUp(tx, movement)
@@ -200,6 +202,9 @@ function moneyOperations({ catalog, customers, ledger }: OperationsParts) {
         const before = await catalog.listPrices(tx);
         const prices: Price[] = [];
         for (const [index, change] of changes.entries()) {
+          // The order of the list would decide which of two prices counts.
+          if (prices.some(({ model }) => model === change.model))
+            throw invalidField(`prices.${index}.model`, 'stands in the list twice');
           const fault = catalog.faultOfPrice(change);
           if (fault !== null) throw invalidField(`prices.${index}.${fault.path}`, fault.message);
           prices.push(await catalog.setPrice(tx, { ...change, actor }));

@@ -69,6 +69,7 @@ describe('a new key', () => {
   test.each<[Partial<NewKey>, Pick<ApiKey, 'preset' | 'scopes'>]>([
     [{ preset: 'read_only' }, { preset: 'read_only', scopes: [...PRESETS.read_only] }],
     [{ scopes: ['library:read'] }, { preset: null, scopes: ['library:read'] }],
+    [{ scopes: ['library:read', 'library:read'] }, { preset: null, scopes: ['library:read'] }],
     [{ scopes: [] }, { preset: null, scopes: [] }],
   ])('with %j may do %j', async (grant, granted) => {
     const { key } = await create(grant);

@@ -202,6 +202,16 @@ describe('credits', () => {
     );
     expect(count('audit_events')).toBe(events);
   });
+
+  test('are never more than can be counted exactly', async () => {
+    const { id } = await make(operations().createCustomer(NEW_CUSTOMER));
+    const move = { customerId: id, mode: 'live', reason: 'r', reference: null } as const;
+    const add = (operation: 'top_up' | 'adjust', amount: number) =>
+      codeOf(make(operations().moveCredits({ ...move, operation, amount: credits(amount) })));
+    await add('top_up', Number.MAX_SAFE_INTEGER - 1);
+    expect([await add('top_up', 2), await add('adjust', 2)]).toEqual(['invalid_input', 'invalid_input']);
+    expect(await add('top_up', 1)).toBe('nothing was refused');
+  });
 });
 
 describe('plans and prices', () => {

@@ -207,6 +207,21 @@ runScenarios('bad input', [
   refusedPrice(IMAGE, { per: 'job', rates: [] }, [`${RULE}.rates`, 'must have a length of at least 1']),
   refusedPrice(IMAGE, { per: 'minute', rates: [{ credits: 1 }] }, [`${RULE}.per`, 'must be job or second']),
   {
+    name: 'two prices of one model',
+    call: {
+      method: 'PUT',
+      path: '/api/pricing',
+      as: 'operator',
+      body: {
+        prices: [
+          { model: IMAGE, rule: one({ credits: 1 }) },
+          { model: IMAGE, rule: one({ credits: 2 }) },
+        ],
+      },
+    },
+    answer: { status: 400, code: 'invalid_input', field: 'prices.1.model', says: 'stands in the list twice' },
+  },
+  {
     name: 'no prices at all',
     call: { method: 'PUT', path: '/api/pricing', as: 'operator', body: { prices: [] } },
     answer: { status: 400, code: 'invalid_input', field: 'prices', says: 'must name at least one model' },
