@@ -48,20 +48,26 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
   const generations = new Map<string, SlidingWindow>();
   const startedMs = clock.elapsedMs();
 
-  async function generationWindow(on: Connection, customerId: string, limit: number): Promise<SlidingWindow> {
-    const known = generations.get(customerId);
-    if (known !== undefined) return known;
+  /**
+   * When what is still in the window was accepted by earlier processes. What this one accepts stays in a window until
+   * it has left it, whatever the wall clock says meanwhile.
+   */
+  async function acceptedBeforeStart(on: Connection, customerId: string, limit: number): Promise<number[]> {
     const [now, nowMs] = [clock.now(), clock.elapsedMs()];
+    if (nowMs - startedMs >= WINDOW_MS) return [];
     const rows = await listRecentAcceptances(on, {
       customerId,
       since: now - WINDOW_MS,
       limit: Math.max(limit, MIN_REBUILT),
     });
-    // What lies ahead of a clock that was set back is from before this process, and leaves the window a minute after
-    // its start: what the process itself accepts stays in a window until it is older than that.
-    const admitted = rows
-      .map(({ createdAt }) => (createdAt > now ? startedMs : createdAt - now + nowMs))
-      .sort((a, b) => a - b);
+    // What lies ahead of a clock that was set back counts as new at the start, and leaves a minute later.
+    return rows.map(({ createdAt }) => Math.min(createdAt - now + nowMs, startedMs)).sort((a, b) => a - b);
+  }
+
+  async function generationWindow(on: Connection, customerId: string, limit: number): Promise<SlidingWindow> {
+    const known = generations.get(customerId);
+    if (known !== undefined) return known;
+    const admitted = await acceptedBeforeStart(on, customerId, limit);
     // Another request may have made the window while this one was reading.
     const window = generations.get(customerId) ?? createSlidingWindow(admitted);
     generations.set(customerId, window);
