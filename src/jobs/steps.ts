@@ -1,5 +1,5 @@
 // One step of a job at a time: hand it to a provider, ask how it goes, fetch what is ready.
-import { assert, messageOf, unreachable } from '../errors.ts';
+import { assert, GatewayError, messageOf, unreachable } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import type { Media } from '../media/index.ts';
 import type { AttemptOutcome, Order, Provider } from '../providers/index.ts';
@@ -150,12 +150,14 @@ export function createStep(parts: StepParts): Step {
       .within(STORE_TIMEOUT_MS, (context) =>
         storeOutputs(media, { job, order, attempt, provider, context }, times),
       )
-      .catch((thrown: unknown) => ({ kind: 'broken' as const, reason: messageOf(thrown) }));
+      .catch(whyNotStored);
     switch (stored.kind) {
       case 'stored':
         return outcomes.end(job, { state: 'completed', files: stored.files });
       case 'invalid':
         return outcomes.retryOrFail(job, { code: 'provider_error', reason: stored.reason });
+      case 'unreadable':
+        return outcomes.end(job, { state: 'failed', code: 'file_load_error', message: stored.reason });
       case 'broken':
         return outcomes.retryOrFail(job, { code: 'storage_error', reason: stored.reason });
       default:
@@ -169,6 +171,12 @@ export function createStep(parts: StepParts): Step {
     assert(row !== null && provider !== null, `job ${job.id} has no attempt at a known provider`);
     return { attempt: readAttempt(row), provider };
   }
+}
+
+/** A reference image that could not be decoded cannot be at the next try either. */
+function whyNotStored(thrown: unknown): { kind: 'unreadable' | 'broken'; reason: string } {
+  const isUnreadable = thrown instanceof GatewayError && thrown.code === 'file_load_error';
+  return { kind: isUnreadable ? 'unreadable' : 'broken', reason: messageOf(thrown) };
 }
 
 function withReference(job: Job, loaded: LoadedReference): Order {

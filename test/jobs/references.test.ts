@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { GatewayError } from '../../src/errors.ts';
 import type { NetFailure, NetResponse } from '../../src/runtime/index.ts';
 import { okBytes } from '../support/fake-net.ts';
 import { tinyPng } from '../support/tiny-media.ts';
@@ -165,6 +166,16 @@ describe('an inline reference', () => {
     await stage.world.settle();
     expect(stage.job(id)).toMatchObject({ state: 'failed', error_code: 'file_load_error' });
     expect(stage.provider.calls.submits).toEqual([]);
+    await stage.close();
+  });
+
+  test('that cannot be decoded ends the job at once, and says why', async () => {
+    const openOutput = () => Promise.reject(new GatewayError('file_load_error'));
+    const stage = await openStage([{ openOutput }]);
+    const id = await stage.accept(inline);
+    await stage.world.advance(3000);
+    expect(stage.job(id)).toMatchObject({ state: 'failed', error_code: 'file_load_error' });
+    expect(stage.provider.calls.opens).toBe(1);
     await stage.close();
   });
 
