@@ -14,7 +14,8 @@ import {
   refuseHalfRestored,
   type DataFolder,
 } from './data-folder.ts';
-import { StartFault } from './errors.ts';
+import { messageOf, StartFault } from './errors.ts';
+import { hasStoredFiles } from './media/index.ts';
 import { createSandbox, type Paint, type Provider } from './providers/index.ts';
 import type { Runtime } from './runtime/index.ts';
 import { lockDataFolder } from './store/lock.ts';
@@ -76,6 +77,7 @@ export async function openDatabase(
   const { dir: dataDir, backupsDir, mediaDir } = folder;
   rollBackJournal(dataDir);
   const plan = readMigrationPlan(dataDir, migrations);
+  if (plan === null || plan.applied.length === 0) await refuseStrangeMedia(folder);
   const toVersion = plan?.pending.at(-1)?.id;
   let backup: string | null = null;
   if (plan !== null && plan.applied.length > 0 && toVersion !== undefined) {
@@ -99,6 +101,21 @@ async function openLocked(
     await store.close();
     throw thrown;
   }
+}
+
+/** A new database would know none of the files, and the next night would sweep them away. @throws StartFault */
+async function refuseStrangeMedia({ dir, mediaDir }: DataFolder): Promise<void> {
+  const hasFiles = await hasStoredFiles(mediaDir).catch((thrown: unknown) => {
+    throw new StartFault(
+      `The media folder ${mediaDir} cannot be read (${messageOf(thrown)}): give this user access to it.`,
+      { cause: thrown },
+    );
+  });
+  if (!hasFiles) return;
+  throw new StartFault(
+    `The media folder ${mediaDir} holds stored files, and ${dir} has no database that knows them: put the database ` +
+      "back, as with 'sluice restore', or set SLUICE_MEDIA to an empty folder.",
+  );
 }
 
 type LoadedKeys = { masterKey: MasterKey } & Pick<Gateway, 'operatorKeys' | 'operatorKeyFile'>;

@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import { locateDataFolder, type DataFolder } from '../data-folder.ts';
 import { messageOf } from '../errors.ts';
 import { createLedger } from '../ledger/index.ts';
+import { hasStoredFiles } from '../media/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createSystemRandom } from '../runtime/random.ts';
 import { DATABASE_FILE, openDatabaseFile, type DatabaseFile } from '../store/database-file.ts';
@@ -34,11 +35,19 @@ export async function examine(examination: Examination): Promise<Finding[]> {
   if (!existsSync(folder.dir)) return findings;
   findings.push(...examineDisk(folder, examination.freeBytes));
   const file = join(folder.dir, DATABASE_FILE);
-  if (!existsSync(file)) return [...findings, fine('database', 'none yet: the first start makes it')];
+  if (!existsSync(file)) return [...findings, await examineAbsence(folder)];
   return [
     ...findings,
     ...(await withDatabase(file, (database) => examineRecords(database, folder, examination))),
   ];
+}
+
+async function examineAbsence({ mediaDir }: DataFolder): Promise<Finding> {
+  // A folder that this user may not look into is a finding of its own.
+  const hasFiles = await hasStoredFiles(mediaDir).catch(() => false);
+  if (!hasFiles) return fine('database', 'none yet: the first start makes it');
+  const advice = "put the database back, as with 'sluice restore', or set SLUICE_MEDIA to an empty folder";
+  return wrong('database', `is missing, and ${mediaDir} holds stored files`, advice);
 }
 
 async function withDatabase(

@@ -1,5 +1,6 @@
 // The database: the file itself, its schema, the clock that its rows were written by, and the two hash chains.
 import type { createAudit } from '../audit/index.ts';
+import { StartFault } from '../errors.ts';
 import type { createLedger } from '../ledger/index.ts';
 import { isoInstant, MINUTE_MS, type Clock } from '../runtime/clock.ts';
 import type { DatabaseFile } from '../store/database-file.ts';
@@ -16,15 +17,32 @@ export function examineDatabase(database: DatabaseFile, file: string): Finding {
   const fault = database.fault('quick');
   if (fault === null) return fine('database', `${file} is whole`);
   const advice = "stop the gateway, keep the file, and put the last backup in place with 'sluice restore'";
-  return wrong('database', `${file} is damaged (${fault})`, advice);
+  // SQLite speaks in lines, and a finding is one.
+  return wrong('database', `${file} is damaged (${fault.replaceAll(/\s+/g, ' ')})`, advice);
 }
 
 export function examineSchema(database: DatabaseFile): Finding {
-  const { applied, pending } = database.plan();
+  const plan = readPlan(database);
+  if (typeof plan === 'string') {
+    const made =
+      "start the build that has made it, or put a backup of this build in place with 'sluice restore'";
+    return wrong('schema', plan, made);
+  }
+  const { applied, pending } = plan;
   const version = applied.at(-1)?.id ?? 0;
   if (pending.length === 0) return fine('schema', `version ${version}`);
   const advice = "'sluice migrate' or the next start brings it up to date, after a copy";
   return wrong('schema', `version ${version}, this build has ${pending.at(-1)?.id ?? version}`, advice);
+}
+
+/** What is applied, or the sentence that a start would be stopped with. */
+function readPlan(database: DatabaseFile): ReturnType<DatabaseFile['plan']> | string {
+  try {
+    return database.plan();
+  } catch (thrown) {
+    if (thrown instanceof StartFault) return thrown.message;
+    throw thrown;
+  }
 }
 
 export async function examineClock(on: Connection, clock: Clock): Promise<Finding> {

@@ -85,6 +85,14 @@ export function createMediaDisk(folder: string): MediaStore {
   };
 }
 
+/** Whether a folder has any file of ours in it, as it has when a database was lost that named them. */
+export async function hasStoredFiles(folder: string): Promise<boolean> {
+  for await (const { fileId } of createMediaDisk(folder).listOlderThan(Infinity)) {
+    if (fileId !== null) return true;
+  }
+  return false;
+}
+
 async function writePieces(path: string, pieces: Pieces, maxBytes: number): Promise<WrittenFile | null> {
   const handle = await open(path, 'wx', 0o600);
   try {

@@ -14,7 +14,7 @@ import {
   markFilesDeleted,
 } from './queries.ts';
 
-export { createMediaDisk, type MediaStore } from './disk.ts';
+export { createMediaDisk, hasStoredFiles, type MediaStore } from './disk.ts';
 export { readImageHeader, type ImageHeader } from './image-header.ts';
 export { readMp4Header } from './mp4-header.ts';
 export {

@@ -131,11 +131,19 @@ describe('a finding', () => {
         bytes.fill(0x5a, 20 * 4096, 30 * 4096);
         writeFileSync(join(dir, 'sluice.db'), bytes);
       },
-      ...{ check: 'database', says: /damaged/, advises: /sluice restore/ },
+      ...{ check: 'database', says: /damaged \(.*\)$/, advises: /sluice restore/ },
+    },
+    'files of a database that is not there': {
+      spoil: ({ dir }) => {
+        rmSync(join(dir, 'sluice.db'));
+        mkdirSync(join(dir, 'media', 'sc'), { recursive: true });
+        writeFileSync(join(dir, 'media', 'sc', 'file_01m7xyqn02e3fa7ae8dqfy7sce'), 'x');
+      },
+      ...{ check: 'database', says: /is missing, and .*media holds stored files/, advises: /SLUICE_MEDIA/ },
     },
     'a newer schema': {
       spoil: (folder) => execute(folder, "INSERT INTO schema_migrations VALUES (99, 'later', 'h', 0)"),
-      ...{ check: 'schema', says: /newer/, advises: /./ },
+      ...{ check: 'schema', says: /newer/, advises: /start the build that has made it/ },
     },
     'rows of the future': {
       spoil: (folder) =>

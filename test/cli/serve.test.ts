@@ -1,6 +1,15 @@
 // `sluice serve` as a process: its greeting, what keeps it from starting, and its end.
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { openDatabaseFile } from '../../src/store/database-file.ts';
 import { openHandle } from '../../src/store/driver.ts';
@@ -115,6 +124,20 @@ describe('a start that cannot be ends with 3 and one sentence', () => {
     bytes.fill(0x5a, 4096, 30 * 4096);
     writeFileSync(file, bytes);
     expect(await refused(folder)).toMatch(/damaged/);
+  });
+
+  test('without the database of the files that are stored', async () => {
+    const folder = newFolder();
+    await folder.sluice('migrate');
+    const shard = join(folder.dir, 'media', 'sc');
+    mkdirSync(shard, { recursive: true });
+    writeFileSync(join(shard, 'file_01m7xyqn02e3fa7ae8dqfy7sce'), 'x');
+    // Lost whole, and left empty as by a copy that was cut off.
+    for (const spoil of [rmSync, (file: string) => writeFileSync(file, '')]) {
+      spoil(join(folder.dir, 'sluice.db'));
+      expect(await refused(folder)).toMatch(/holds stored files, and .* has no database that knows them/);
+    }
+    expect(existsSync(join(shard, 'file_01m7xyqn02e3fa7ae8dqfy7sce'))).toBe(true);
   });
 
   test('with a wrong setting, whose value is not shown where it is secret', async () => {
