@@ -18,7 +18,10 @@ const HOST = /^([\w.-]*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 export function toRoutable(request: Request): Request {
   const { url, method } = request;
   const pathAt = url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('://') + 3);
-  const routable = pathAt >= ROUTER_SKIPS ? url : `http://gateway${pathAt === -1 ? '/' : url.slice(pathAt)}`;
+  const path = pathAt === -1 ? '/' : url.slice(pathAt);
+  // The one page that people type.
+  const typed = path === '/docs/' ? '/docs' : path;
+  const routable = pathAt >= ROUTER_SKIPS && typed === path ? url : `http://gateway${typed}`;
   if (method === 'HEAD') return new Request(routable, { headers: withoutRange(request.headers) });
   return routable === url ? request : new Request(routable, request);
 }

@@ -63,6 +63,14 @@ describe('the page', () => {
     expect(textOf(await get('/docs/start.js'))).not.toMatch(/https?:/);
   });
 
+  test('is also there for who types a slash behind it', async () => {
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers } = await world.call(method, '/docs/');
+      expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    }
+    expect((await get('/openapi.json/')).status).toBe(404);
+  });
+
   test('knows no file but its own', async () => {
     expect(await get('/docs/package.json')).toMatchObject({ status: 404, code: 'not_found' });
     expect(await get('/docs/..%2f..%2fpackage.json')).toMatchObject({ status: 404 });
