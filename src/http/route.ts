@@ -39,6 +39,8 @@ export type RouteDeclaration = RouteDoc & {
   access: Access;
   idempotencyKey?: KeyRule;
   maxBodyBytes?: number;
+  /** No body at all is an empty object: for routes on which every field has a default. */
+  isBodyOptional?: true;
 };
 
 /**
@@ -101,8 +103,7 @@ export function createRouteMaker(admission: Admission): RouteMaker {
             route: context.route,
             bearer: context.bearer,
           });
-          refuseOtherTypes(context.request);
-          const body = parseJsonObject(context.body as Uint8Array);
+          const body = readObject(declaration, context.request, context.body as Uint8Array);
           exchangeOf(context.request).rawBody = body;
           context.body = body;
         },
@@ -111,6 +112,16 @@ export function createRouteMaker(admission: Admission): RouteMaker {
       };
     },
   };
+}
+
+function readObject(
+  { isBodyOptional }: RouteDeclaration,
+  request: Request,
+  bytes: Uint8Array,
+): Record<string, unknown> {
+  if (isBodyOptional === true && bytes.length === 0) return {};
+  refuseOtherTypes(request);
+  return parseJsonObject(bytes);
 }
 
 function isAnonymous({ access }: RouteDeclaration, { headers }: Request): boolean {

@@ -24,9 +24,7 @@ export function describeOperation(route: DeclaredRoute, book: SchemaBook): objec
     security: securityOf(access),
     ...(access.kind === 'customer' ? { 'x-scope': access.scope } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(input.body === undefined
-      ? {}
-      : { requestBody: describeBody(book.of(input.body), declaration.requestExample) }),
+    ...(input.body === undefined ? {} : { requestBody: describeBody(book.of(input.body), declaration) }),
     responses: {
       ...refusalResponses(route, book),
       ...Object.fromEntries(
@@ -101,9 +99,12 @@ function headerParameters({ idempotencyKey = 'unused', requestHeaders = {} }: Ro
   return [key, ...own];
 }
 
-function describeBody(schema: JsonSchema, example: unknown): object {
+function describeBody(
+  schema: JsonSchema,
+  { requestExample: example, isBodyOptional }: RouteDeclaration,
+): object {
   assert(example !== undefined, 'a route with a body shows an example of it');
-  return { required: true, content: { 'application/json': { schema, example } } };
+  return { required: isBodyOptional !== true, content: { 'application/json': { schema, example } } };
 }
 
 function describeAnswer(declaration: RouteDeclaration, answer: Answer, book: SchemaBook): object {

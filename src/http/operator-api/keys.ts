@@ -67,6 +67,7 @@ const ROTATE_KEY: RouteDeclaration = {
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { graceHours: 24 },
+  isBodyOptional: true,
   answers: {
     201: {
       description: 'The new key and the old one.',

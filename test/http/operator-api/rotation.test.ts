@@ -1,7 +1,7 @@
 // The rotation of an API key: a successor with the same rights, and a grace for the old one that ends when it should.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { HOUR_MS } from '../../../src/runtime/clock.ts';
-import { openWorld, type World } from '../../support/world.ts';
+import { openWorld, type CallOptions, type World } from '../../support/world.ts';
 import { inHours, keyIn, openKeys, worksWith } from './open-keys.ts';
 
 let world: World;
@@ -43,6 +43,20 @@ describe('a rotation', () => {
     expect(await worksWith(world, secret)).toBe(false);
     expect(await worksWith(world, successor)).toBe(true);
     expect((await list()).map(({ status }) => status).sort()).toEqual(['active', 'expired']);
+  });
+
+  test('takes no body for an empty one, and nothing else for it', async () => {
+    const { make } = await openKeys(world);
+    const { path } = await make();
+    const rotate = (options: CallOptions) => world.operator('POST', `${path}/rotate`, options);
+    expect((await rotate({ text: '{}', headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+    expect((await rotate({ text: ' ' })).code).toBe('invalid_json');
+    const [bare, again] = [
+      await rotate({ idempotencyKey: 'k' }),
+      await rotate({ idempotencyKey: 'k', body: {} }),
+    ];
+    expect(keyIn(bare, 'previous').expiresAt).toBe(inHours(world, 24));
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
   });
 
   test('takes a day of grace when nobody says, and never makes a key live longer', async () => {
