@@ -109,7 +109,8 @@ export function createMedia(options: {
       const file = first(await findFile(db.read, { id: fileId }));
       if (file === null) throw new GatewayError('not_found', { message: 'There is no such file.' });
       const content = file.deletedAt === null ? await openOrRefuse(file.id) : null;
-      if (content === null) throw new GatewayError('result_unavailable');
+      // One that was cut short is not the file that its tag and its length would promise.
+      if (content?.size !== file.bytes) throw new GatewayError('result_unavailable');
       return { file, content };
     },
     async deleteExpired(limit) {

@@ -1,6 +1,6 @@
 // Stored media by signed link: whole, in part, not at all; and that a link is good for one file and one time.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeLink } from '../../src/media/link.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/runtime/clock.ts';
@@ -252,6 +252,19 @@ describe('the end of retention', () => {
     rmSync(join(broken.dir, 'media'), { recursive: true });
     const answer = await broken.call('GET', path);
     expect({ status: answer.status, code: answer.code }).toEqual({ status: 410, code: 'result_unavailable' });
+    await broken.close();
+  });
+
+  test('and so is one that was cut short there, whatever part of it is asked for', async () => {
+    const broken = await openWorld();
+    const { testKey } = await broken.customer();
+    const path = await makeFile(broken, testKey);
+    const media = join(broken.dir, 'media');
+    const name = readdirSync(media, { recursive: true }).find((each) => String(each).includes('file_'));
+    truncateSync(join(media, String(name)), 10);
+    for (const headers of [{}, { range: 'bytes=0-3' }]) {
+      expect((await broken.call('GET', path, { headers })).code).toBe('result_unavailable');
+    }
     await broken.close();
   });
 });
