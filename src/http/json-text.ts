@@ -2,6 +2,9 @@
 // Infinity, broken characters, names that reach into prototypes) is refused before anybody acts on it.
 import { GatewayError, invalidField } from '../errors.ts';
 
+/** The content type of every JSON answer. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 export const MAX_JSON_DEPTH = 32;
 /** Member names in the whole body. */
 export const MAX_JSON_MEMBERS = 1000;
@@ -55,6 +58,8 @@ const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, C
 function scanMembers(text: string): void {
   /** The names of each open object; null for an open array. */
   const open: (Set<string> | null)[] = [];
+  /** The member of each that is being read; empty in an array. */
+  const path: string[] = [];
   let isNameNext = false;
   let [members, values] = [0, 0];
   for (let index = 0; index < text.length; index++) {
@@ -66,11 +71,12 @@ function scanMembers(text: string): void {
         members += 1;
         if (members > MAX_JSON_MEMBERS)
           throw new GatewayError('invalid_json', { message: 'The body has too many members.' });
-        addName(names, text.slice(index, end + 1));
+        path[open.length - 1] = addName(names, text.slice(index, end + 1), path.slice(0, open.length - 1));
       }
       index = end;
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       open.push(code === OPEN_BRACE ? new Set() : null);
+      path[open.length - 1] = '';
       isNameNext = code === OPEN_BRACE;
       if (open.length > MAX_JSON_DEPTH) {
         throw new GatewayError('invalid_json', {
@@ -101,11 +107,14 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-function addName(names: Set<string>, literal: string): void {
+function addName(names: Set<string>, literal: string, above: readonly string[]): string {
   const name = literal.includes('\\') ? String(parseText(literal)) : literal.slice(1, -1);
-  if (FORBIDDEN_NAMES.has(name)) throw invalidField(name, 'is not a field of this request');
-  if (names.has(name)) throw invalidField(name, 'stands in the body twice');
+  const refuse = (fault: string) =>
+    invalidField([...above, name].filter((part) => part !== '').join('.'), fault);
+  if (FORBIDDEN_NAMES.has(name)) throw refuse('is not a field of this request');
+  if (names.has(name)) throw refuse('stands in the body twice');
   names.add(name);
+  return name;
 }
 
 function checkValue(value: unknown, path: string): void {

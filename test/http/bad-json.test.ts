@@ -20,7 +20,7 @@ runScenarios('JSON', [
   ...onBoth(
     'a doubled name further in',
     { text: '{"prompt":"a","metadata":{"x":"1","x":"2"}}' },
-    invalidField('x', 'stands in the body twice'),
+    invalidField('metadata.x', 'stands in the body twice'),
   ),
   ...onBoth('33 levels', { text: `{"prompt":"a","x":${nested(33)}}` }, invalidJson('32 levels')),
   ...onBoth(
@@ -43,7 +43,7 @@ runScenarios('JSON', [
   ...onBoth(
     '__proto__ in metadata',
     { text: '{"prompt":"a","metadata":{"__proto__":"x"}}' },
-    invalidField('__proto__', 'is not a field of this request'),
+    invalidField('metadata.__proto__', 'is not a field of this request'),
   ),
   ...onBoth(
     'a thousand and one names',
