@@ -1,7 +1,7 @@
 # The gateway and the libraries that it is linked to, and nothing else: no shell, no packages, no root.
 #
 #   docker build -t sluice .
-#   docker run --read-only -p 8080:8080 -v sluice:/data sluice
+#   docker run --read-only --stop-timeout 30 -p 8080:8080 -v sluice:/data sluice
 #
 # Everything that it keeps or writes lies in the one volume; the first start prints where the operator key is. A folder
 # of the host in place of the volume must belong to 65532. There is no HEALTHCHECK: /livez and /readyz are for the

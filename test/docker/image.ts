@@ -12,6 +12,8 @@ export type Image = {
   environment: Record<string, string>;
   user: string;
   volume: string;
+  entrypoint: string[];
+  /** What the entry point is told to do unless something else is said. */
   command: string[];
 };
 
@@ -51,7 +53,8 @@ export function assembleImage(stage: Stage, root: string, stages: Readonly<Recor
     environment: Object.assign({}, ...textsOf(stage, 'ENV').map(parseEnv)) as Record<string, string>,
     user: single('USER'),
     volume: single('VOLUME'),
-    command: [...(JSON.parse(single('ENTRYPOINT')) as string[]), ...(JSON.parse(single('CMD')) as string[])],
+    entrypoint: JSON.parse(single('ENTRYPOINT')) as string[],
+    command: JSON.parse(single('CMD')) as string[],
   };
 }
 

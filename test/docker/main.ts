@@ -6,7 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert } from '../../src/errors.ts';
 import { ROOT } from '../house/source.ts';
-import { callerOf, launchExecutable, startExecutable, type Surroundings } from '../support/executable.ts';
+import {
+  callerOf,
+  launchExecutable,
+  runExecutable,
+  startExecutable,
+  type Surroundings,
+} from '../support/executable.ts';
 import { createProofs } from '../support/proofs.ts';
 import { readPngSize } from '../testcard/read-media.ts';
 import { parseDockerfile } from './dockerfile.ts';
@@ -22,23 +28,27 @@ const ENGINE_FOLDERS = ['proc', 'dev', 'etc'];
 
 type Root = 'read-only' | 'writable';
 
+type Entrance = { mode: Root; command: readonly string[] };
+
 /** The words that put a process into the image, with a folder as its volume. */
-function enter({ root, user, volume, command }: Image, folder: string, mode: Root): string[] {
+function enter(image: Image, folder: string, { mode, command }: Entrance): string[] {
+  const { root, user, volume, entrypoint } = image;
   const script = [
     `mount --bind "${root}" "${root}"`,
     ...(mode === 'read-only' ? [`mount -o remount,bind,ro "${root}"`] : []),
     `mount --bind "${folder}" "${join(root, volume)}"`,
     `mount -t proc proc "${root}/proc"`,
     `mount --rbind /dev "${root}/dev"`,
-    `exec chroot --userspec=${user} "${root}" ${command.join(' ')}`,
+    `exec chroot --userspec=${user} "${root}" ${[...entrypoint, ...command].join(' ')}`,
   ];
   return ['unshare', '--mount', 'sh', '-c', script.join(' && ')];
 }
 
-function containerOf(image: Image, folder: string, mode: Root = 'read-only'): Surroundings {
+function containerOf(image: Image, folder: string, entrance: Partial<Entrance> = {}): Surroundings {
+  const { mode = 'read-only', command = image.command } = entrance;
   return {
     cwd: '/',
-    command: enter(image, folder, mode),
+    command: enter(image, folder, { mode, command }),
     environment: { ...image.environment, PATH: process.env['PATH'] ?? '', PORT: '0' },
   };
 }
@@ -64,7 +74,7 @@ function listing(folder: string, except: string): string[] {
 async function serveFrom(image: Image, mode: Root): Promise<void> {
   const volume = makeVolume(`volume of a ${mode} root`, 65_532);
   const before = listing(image.root, image.volume.slice(1));
-  const running = await startExecutable(containerOf(image, volume, mode));
+  const running = await startExecutable(containerOf(image, volume, { mode }));
   try {
     const call = callerOf(running.url.replace('0.0.0.0', '127.0.0.1'));
     assert((await call('GET', '/readyz')).status === 200, '/readyz answers 200');
@@ -80,6 +90,11 @@ async function serveFrom(image: Image, mode: Root): Promise<void> {
     const { url } = json['result'] as { url: string };
     const { width, height } = readPngSize(await (await fetch(url.replace('0.0.0.0', '127.0.0.1'))).bytes());
     assert(width === 1024 && height === 1024, 'the image can be fetched');
+    // As `docker exec` does it.
+    for (const command of [['doctor'], ['backup'], ['customers', 'list']]) {
+      const { code, out, notes } = await runExecutable([], containerOf(image, volume, { mode, command }));
+      assert(code === 0, `sluice ${command.join(' ')} works beside it: ${out}${notes}`);
+    }
   } finally {
     running.signal('SIGTERM');
   }
