@@ -72,7 +72,7 @@ export type Media = {
 };
 
 const STORE_RETRY_MS = 5 * SECOND_MS;
-/** A file younger than this may belong to a transaction that is still on its way. */
+/** A file younger than this may belong to a transaction that is still on its way, of another process too. */
 const ORPHAN_AGE_MS = 24 * HOUR_MS;
 
 export function createMedia(options: {
@@ -82,6 +82,18 @@ export function createMedia(options: {
   clock: Clock;
 }): Media {
   const { db, store, linkKey, clock } = options;
+  /**
+   * What this process has written and not recorded yet, and when, by the clock that nobody can set: where the wall
+   * clock is set forward, a file that was written a second ago looks like an orphan of long ago.
+   */
+  const unrecorded = new Map<string, number>();
+
+  /** Whether no row knows a file, nor is about to. */
+  async function isOrphan(fileId: string): Promise<boolean> {
+    if ((await listKept(db.read, [fileId])).length > 0 || unrecorded.has(fileId)) return false;
+    // Behind every transaction that may be recording it just now.
+    return (await db.transaction((tx) => listKept(tx, [fileId]))).length === 0;
+  }
 
   /** A store that does not answer is no reason to believe that the file is gone. */
   async function openOrRefuse(fileId: string): Promise<StoredContent | null> {
@@ -93,11 +105,21 @@ export function createMedia(options: {
   }
 
   return {
-    write: store.write,
+    write(fileId, pieces, maxBytes) {
+      unrecorded.set(fileId, clock.elapsedMs());
+      return store.write(fileId, pieces, maxBytes);
+    },
     open: store.open,
-    discard: store.remove,
+    async discard(fileId) {
+      await store.remove(fileId);
+      unrecorded.delete(fileId);
+    },
     async record(tx, file) {
       await insertFile(tx, file);
+      const writtenMs = unrecorded.get(file.id);
+      if (writtenMs === undefined) return;
+      unrecorded.delete(file.id);
+      tx.onRollback(() => unrecorded.set(file.id, writtenMs));
     },
     filesOf: (on, jobId) => listFiles(on, { jobId }),
     async expireReferences(tx, jobId) {
@@ -124,9 +146,12 @@ export function createMedia(options: {
       return removed.length;
     },
     async sweepOrphans(limit) {
+      for (const [fileId, writtenMs] of unrecorded) {
+        if (clock.elapsedMs() - writtenMs >= ORPHAN_AGE_MS) unrecorded.delete(fileId);
+      }
       let removed = 0;
       for await (const { fileId, remove } of store.listOlderThan(clock.now() - ORPHAN_AGE_MS)) {
-        if (fileId !== null && (await listKept(db.read, [fileId])).length > 0) continue;
+        if (fileId !== null && !(await isOrphan(fileId))) continue;
         await remove();
         removed += 1;
         if (removed >= limit) break;

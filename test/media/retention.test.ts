@@ -156,9 +156,10 @@ describe('orphans', () => {
     const at = new Date(database.clock.now() - hours * HOUR_MS);
     utimesSync(path, at, at);
   };
+  /** A file that an earlier process has left. */
   const orphan = async (hours: number) => {
     const id = makeId('file', { now: 1, random: database.random });
-    await media.write(id, [Uint8Array.of(1)], 1);
+    await createMediaDisk(folder).write(id, [Uint8Array.of(1)], 1);
     age(pathOf(id), hours);
     return id;
   };
@@ -174,6 +175,42 @@ describe('orphans', () => {
     age(pathOf(file.id), 10_000);
     expect(await media.sweepOrphans(10)).toBe(0);
     expect(existsSync(pathOf(file.id))).toBe(true);
+  });
+
+  test('are not what is being stored while the clock is set forward', async () => {
+    const id = makeId('file', { now: 1, random: database.random });
+    await media.write(id, [Uint8Array.of(1)], 1);
+    age(pathOf(id), 25);
+    expect(await media.sweepOrphans(10)).toBe(0);
+    const { store: db, clock } = database;
+    const row: StoredFile = {
+      ...{ id, customerId: 'cus_1', jobId: 'job_1', role: 'output', position: 1, contentType: 'image/png' },
+      ...{ bytes: 1, sha256: '', width: 1, height: 1, durationMs: null },
+      ...{ createdAt: 1, deleteAt: Number.MAX_SAFE_INTEGER, deletedAt: null },
+    };
+    const undone = () =>
+      db.transaction(async (tx) => {
+        await media.record(tx, row);
+        throw new Error('undone');
+      });
+    expect(await faultOf(undone)).toBe('undone');
+    expect(await media.sweepOrphans(10)).toBe(0);
+    // On its way while the sweep looks.
+    const [removed] = await Promise.all([
+      media.sweepOrphans(10),
+      db.transaction((tx) => media.record(tx, row)),
+    ]);
+    expect(removed).toBe(0);
+    clock.advance(25 * HOUR_MS);
+    expect([await media.sweepOrphans(10), existsSync(pathOf(id))]).toEqual([0, true]);
+  });
+
+  test('are what was stored a day ago and never got a row', async () => {
+    const id = makeId('file', { now: 1, random: database.random });
+    await media.write(id, [Uint8Array.of(1)], 1);
+    database.clock.advance(24 * HOUR_MS);
+    age(pathOf(id), 25);
+    expect([await media.sweepOrphans(10), existsSync(pathOf(id))]).toEqual([1, false]);
   });
 
   test('are also what a row has given up, and half-written files', async () => {
