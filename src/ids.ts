@@ -21,17 +21,29 @@ export type IdKind = keyof typeof ID_PREFIXES;
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** 128 bits in base32. */
 const BODY_LENGTH = 26;
+/** Every ten bits as the two digits that they are written in. */
+const PAIRS = Array.from(
+  { length: 1024 },
+  (_, bits) => ALPHABET.charAt(bits >>> 5) + ALPHABET.charAt(bits & 31),
+);
 
 /** Makes a fresh id of a kind, such as `job_06f3…`. */
 export function makeId(kind: IdKind, source: { now: Instant; random: Random }): string {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  bytes.set(source.random.bytes(10), 6);
-  view.setUint32(0, Math.floor(source.now / 2 ** 16));
-  view.setUint16(4, source.now % 2 ** 16);
-  view.setUint8(6, 0x70 | (view.getUint8(6) & 0x0f));
-  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
-  return `${ID_PREFIXES[kind]}_${encodeBase32(view)}`;
+  const { now } = source;
+  const bytes = source.random.bytes(10);
+  const random = (at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  // A UUID version 7 as eight numbers of 16 bits, the most significant first.
+  const words = [
+    Math.floor(now / 2 ** 32),
+    Math.floor(now / 2 ** 16) % 2 ** 16,
+    now % 2 ** 16,
+    0x7000 | (random(0) & 0x0fff),
+    0x8000 | (random(2) & 0x3fff),
+    random(4),
+    random(6),
+    random(8),
+  ];
+  return `${ID_PREFIXES[kind]}_${encodeBase32(words)}`;
 }
 
 /** Whether a text has the form of an id of this kind; says nothing about whether it exists. */
@@ -44,21 +56,20 @@ export function isId(kind: IdKind, text: string): boolean {
   );
 }
 
-/** Four 32-bit words cut into 5-bit digits from the right; the first digit holds the 3 bits that remain. */
-function encodeBase32(view: DataView): string {
-  let out = '';
-  let buffer = 0;
-  let bits = 0;
-  for (let index = 15; index >= 0; index--) {
-    buffer |= view.getUint8(index) << bits;
-    bits += 8;
-    while (bits >= 5) {
-      out = ALPHABET.charAt(buffer & 31) + out;
-      buffer >>>= 5;
-      bits -= 5;
+/** Eight numbers of 16 bits cut into digits of five from the right; the first digit holds the 3 bits that remain. */
+function encodeBase32(words: readonly number[]): string {
+  let [out, buffer, bits] = ['', 0, 0];
+  for (let index = words.length - 1; index >= 0; index--) {
+    buffer |= (words[index] ?? 0) << bits;
+    bits += 16;
+    while (bits >= 10) {
+      out = (PAIRS[buffer & 1023] ?? '') + out;
+      buffer >>>= 10;
+      bits -= 10;
     }
   }
-  return ALPHABET.charAt(buffer & 31) + out;
+  // 128 bits are twelve pairs, one digit and three bits.
+  return (PAIRS[buffer & 1023] ?? '') + out;
 }
 
 /** The `index`-th id that belongs to another one: the same each time, so that what is done twice meets itself. */

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { ERROR_CATALOGUE, ERROR_CODES, type ErrorCode, type GatewayError } from '../errors.ts';
 import { described, named } from './annotate.ts';
 import type { Exchange } from './exchange.ts';
+import { JSON_TYPE } from './json-text.ts';
 
 /** The word of the catalogue, wherever it stands in an answer. */
 export const errorTypeSchema = named('ErrorType', v.picklist(ERROR_CODES));
@@ -69,7 +70,7 @@ export function errorBody(error: GatewayError, requestId: string): ErrorBody {
 export function errorResponse(error: GatewayError, exchange: Exchange): Response {
   exchange.errorCode = error.code;
   const headers = new Headers({
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': JSON_TYPE,
     'cache-control': 'no-store',
   });
   const status = statusOf(error.code, exchange.dialect);

@@ -11,6 +11,7 @@ import { errorResponse } from './error-body.ts';
 import { beginExchange, exchangeOf, type Exchange } from './exchange.ts';
 import { refuseOddRequest, toRoutable, withoutBody } from './request-line.ts';
 import { unwrapThrown } from './route.ts';
+import { JSON_TYPE } from './json-text.ts';
 
 /** What the server needs of Bun's: absent when a test calls the app without a socket. */
 export type SocketServer = {
@@ -20,7 +21,6 @@ export type SocketServer = {
 
 export type Handle = (request: Request, server?: SocketServer) => Promise<Response>;
 
-const JSON_TYPE = 'application/json; charset=utf-8';
 /** On top of what a request waits for itself. */
 const WAIT_MARGIN_SECONDS = 10;
 

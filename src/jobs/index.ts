@@ -10,7 +10,6 @@ import type { Media, StoredFile } from '../media/index.ts';
 import type { Provider } from '../providers/index.ts';
 import { HOUR_MS } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Mode } from '../words.ts';
 import { first, type Connection, type Db, type JobState, type Tx } from '../store/db.ts';
 import { toPage, type Page, type PageRequest } from '../store/page.ts';
 import { readAttempt, type Attempt } from './attempt.ts';
@@ -23,7 +22,6 @@ import { isEnded, readJob, type Job } from './job.ts';
 import { createOutcomes } from './outcome.ts';
 import {
   countByState,
-  countQueuedBefore,
   findJob,
   findOldestQueued,
   findOwnJob,
@@ -33,6 +31,7 @@ import {
   setRefunded,
   type JobFilter,
 } from './queries.ts';
+import { createRecentJobs, ownedJob, type Owner, type RecentJobs } from './recent.ts';
 import { createCandidates, createRouter } from './route.ts';
 import { createSettle, recordEvent } from './settle.ts';
 import { createStep } from './steps.ts';
@@ -42,12 +41,12 @@ export type { Attempt } from './attempt.ts';
 export { MAX_WAIT_MS } from './endings.ts';
 export { isEnded, type EndState, type Job, type JobInput } from './job.ts';
 export type { JobFilter } from './queries.ts';
+export type { Owner } from './recent.ts';
 export type { SubmitJob, Submitted, Submitter } from './submit.ts';
 
-export type Owner = { customerId: string; mode: Mode };
 export type JobEvent = { kind: string; reason: string | null; actor: string; createdAt: number };
 
-export type Jobs = {
+export type Jobs = RecentJobs & {
   submit: Submit;
   /** A customer's own job. @throws GatewayError `generation_not_found`, for another's or the other mode's as well */
   getOwn(owner: Owner, id: string): Promise<Job>;
@@ -58,8 +57,6 @@ export type Jobs = {
   outputsOf(job: Job): Promise<{ output: StoredFile; poster: StoredFile | null }>;
   attemptsOf(jobId: string): Promise<Attempt[]>;
   eventsOf(jobId: string): Promise<JobEvent[]>;
-  /** How many queued jobs are ahead of this one; past a thousand it is a thousand. */
-  queuePosition(job: Job): Promise<number>;
   cancel: Cancel;
   /** Resolves when the job ends, after `ms` at the latest; with the job as it is then. */
   waitForEnd(owner: Owner, id: string, ms: number): Promise<Job>;
@@ -107,14 +104,15 @@ export function createJobs(parts: JobsParts): Jobs {
   }
 
   async function getOwn(owner: Owner, id: string): Promise<Job> {
-    return found(first(await findOwnJob(db.read, { id, ...owner })));
+    return ownedJob(first(await findOwnJob(db.read, { id, ...owner })));
   }
 
   async function get(on: Connection, id: string): Promise<Job> {
-    return found(first(await findJob(on, { id })));
+    return ownedJob(first(await findJob(on, { id })));
   }
 
   return {
+    ...createRecentJobs({ db, clock }),
     submit: createSubmit({ ...parts, router, jumps, clock, random }),
     getOwn,
     get,
@@ -130,9 +128,6 @@ export function createJobs(parts: JobsParts): Jobs {
     },
     attemptsOf: async (jobId) => (await listAttempts(db.read, { jobId })).map(readAttempt),
     eventsOf: (jobId) => listEvents(db.read, { jobId }),
-    async queuePosition({ createdAt }) {
-      return Number(first(await countQueuedBefore(db.read, { createdAt }))?.count ?? 0);
-    },
     cancel: createCancel({ db, router, caller: createCaller(runtime), settle }),
     async waitForEnd(owner, id, ms) {
       await endings.wait(id, ms, async () => isEnded((await getOwn(owner, id)).state));
@@ -162,6 +157,7 @@ export function createJobs(parts: JobsParts): Jobs {
       const movement = { customerId, mode, amount: credits(before.price), actor, reason };
       await ledger.refund(tx, { ...movement, reservationId: id });
       await setRefunded(tx, { id, refunded: before.price, now: tx.now });
+      tx.publish('job-changed', id);
       await recordEvent(tx, random, { job: before, kind: 'job.refunded', actor, reason });
       return { before, after: { ...before, refunded: before.price, updatedAt: tx.now } };
     },
@@ -174,9 +170,4 @@ export function createJobs(parts: JobsParts): Jobs {
     engine: createEngine({ db, runtime, step, jumps, owner: parts.owner }),
     endings,
   };
-}
-
-function found(row: Parameters<typeof readJob>[0] | null): Job {
-  if (row === null) throw new GatewayError('generation_not_found');
-  return readJob(row);
 }

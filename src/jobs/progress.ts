@@ -47,6 +47,7 @@ export async function moveOn(tx: Tx, job: Job, move: Move): Promise<Job | null> 
     now: tx.now,
   });
   if (rows.length === 0) return null;
+  tx.publish('job-changed', job.id);
   if (moved.leaseOwner === null) tx.publish('job-due', job.id);
   return moved;
 }

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, min, sql } from 'drizzle-orm';
 import type { JobType, Mode } from '../words.ts';
 import {
+  command,
   fixedLimit,
   insertion,
   statement,
@@ -59,7 +60,7 @@ export const findNextDue = statement(({ q, t }, _: Record<string, never>) =>
 );
 
 /** Makes a lease last longer, while it is still the one under which the job was claimed. */
-export const renewLease = statement(
+export const renewLease = command(
   ({ q, t }, p: { id: string; owner: string; leaseNo: number; leaseUntil: number }) =>
     q
       .update(t.jobs)
@@ -68,7 +69,7 @@ export const renewLease = statement(
 );
 
 /** Gives a leased job up for a later step, in whatever state its step has left it. */
-export const leaveJob = statement(
+export const leaveJob = command(
   ({ q, t }, p: { id: string; owner: string; leaseNo: number; dueAt: number }) =>
     q
       .update(t.jobs)
@@ -170,7 +171,7 @@ export const endJob = statement(
       .returning(),
 );
 
-export const setRefunded = statement(({ q, t }, p: { id: string; refunded: number; now: number }) =>
+export const setRefunded = command(({ q, t }, p: { id: string; refunded: number; now: number }) =>
   q.update(t.jobs).set({ refunded: p.refunded, updatedAt: p.now }).where(eq(t.jobs.id, p.id)),
 );
 
@@ -259,7 +260,7 @@ export type AttemptUpdate = {
   endedAt: number | null;
 };
 
-export const updateAttempt = statement(({ q, t }, p: AttemptUpdate) =>
+export const updateAttempt = command(({ q, t }, p: AttemptUpdate) =>
   q
     .update(t.attempts)
     .set({
@@ -274,7 +275,7 @@ export const updateAttempt = statement(({ q, t }, p: AttemptUpdate) =>
 );
 
 /** Ends what is still open of a job's attempts, for the end of the job. */
-export const closeAttempts = statement(({ q, t }, p: { jobId: string; isCanceled: number; now: number }) =>
+export const closeAttempts = command(({ q, t }, p: { jobId: string; isCanceled: number; now: number }) =>
   q
     .update(t.attempts)
     .set({
@@ -290,7 +291,7 @@ type NewEvent = Omit<Tables['events']['$inferSelect'], 'number'>;
 export const insertFirstEvent = insertion('events');
 
 /** Adds the next event of a job's timeline. */
-export const insertEvent = statement(({ q, t }, p: NewEvent) =>
+export const insertEvent = command(({ q, t }, p: NewEvent) =>
   q.insert(t.events).values({
     ...{ id: p.id, jobId: p.jobId, customerId: p.customerId },
     number: sql`(SELECT coalesce(max(number), 0) + 1 FROM events WHERE job_id = ${p.jobId})`,

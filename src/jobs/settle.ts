@@ -1,10 +1,9 @@
-// The one place where a job ends: its reservation is captured or released, its slot is given back, its event is
+// The one place where a job ends: its reservation is captured or released, its place is given back, its event is
 // written and its state is made final, in one transaction or not at all.
 import { credits } from '../credits.ts';
 import { assert, type ErrorCode } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import type { Ledger } from '../ledger/index.ts';
-import type { Limits } from '../limits/index.ts';
 import type { Media, StoredFile } from '../media/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { first, type Tx } from '../store/db.ts';
@@ -19,7 +18,7 @@ export type Ending =
   | { state: 'failed'; code: ErrorCode; message: string }
   | { state: 'canceled' };
 
-export type SettleParts = { ledger: Ledger; limits: Limits; media: Media; random: Random };
+export type SettleParts = { ledger: Ledger; media: Media; random: Random };
 
 /**
  * Ends a job as it was last seen: `job.leaseNo` must still be the row's, else somebody else moved it meanwhile.
@@ -27,13 +26,12 @@ export type SettleParts = { ledger: Ledger; limits: Limits; media: Media; random
  */
 export type Settle = (tx: Tx, job: Job, ending: Ending & { actor: string }) => Promise<Job | null>;
 
-export function createSettle({ ledger, limits, media, random }: SettleParts): Settle {
+export function createSettle({ ledger, media, random }: SettleParts): Settle {
   return async (tx, job, ending) => {
     const fenced = first(await fenceOpenJob(tx, { id: job.id, leaseNo: job.leaseNo }));
     if (fenced === null) return null;
     assert(MOVES[fenced.state].includes(ending.state), `no job ends ${ending.state} from ${fenced.state}`);
     await moveCredits(tx, job, ending.state, ending.actor);
-    await limits.closeJob(tx, job);
     await media.expireReferences(tx, job.id);
     if (ending.state === 'completed') for (const file of ending.files) await media.record(tx, file);
     await closeAttempts(tx, { jobId: job.id, isCanceled: ending.state === 'canceled' ? 1 : 0, now: tx.now });
@@ -54,6 +52,7 @@ export function createSettle({ ledger, limits, media, random }: SettleParts): Se
       actor: ending.actor,
       reason: ending.state === 'failed' ? ending.code : null,
     });
+    tx.publish('job-changed', job.id);
     tx.publish('job-ended', job.id);
     return readJob(ended);
   };

@@ -95,7 +95,6 @@ export function createSubmit(parts: SubmitParts): Submit {
       parts.requireRoom();
       refuseWithoutCapacity(parts.router, command, submitter.mode);
       await reserveAndInsert(tx, job, parts);
-      await limits.openJob(tx, { ...job, limits: submitter.limits });
       const answer = command.answer(job);
       if (once !== null) await parts.idempotency.claim(tx, { ...once, resourceId: job.id, ...answer });
       if (reference !== null) await media.record(tx, { ...reference, jobId: job.id, createdAt: tx.now });

@@ -17,7 +17,6 @@ import {
   listEntries,
   listReservationEntries,
   moveWallet,
-  setHead,
   sumWallets,
   type WalletKey,
 } from './queries.ts';
@@ -99,7 +98,6 @@ export function createLedger({ random }: { random: Random }): Ledger {
     };
     const hash = hashEntry(entry);
     await insertEntry(tx, { ...entry, hash });
-    await setHead(tx, { customerId, mode, head: hash });
     return { ...entry, hash };
   }
 

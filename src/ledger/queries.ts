@@ -43,13 +43,7 @@ export const moveWallet = statement(
   },
 );
 
-export const setHead = statement(({ q, t }, p: WalletKey & { head: string }) =>
-  q
-    .update(t.wallets)
-    .set({ head: p.head })
-    .where(and(eq(t.wallets.customerId, p.customerId), eq(t.wallets.mode, p.mode))),
-);
-
+/** Also moves the wallet's head, by a trigger. */
 export const insertEntry = insertion('ledgerEntries');
 
 export const findTopUp = statement(({ q, t }, p: WalletKey & { reference: string }) =>

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { JobType } from '../words.ts';
 import { first, type Connection, type Tx } from '../store/db.ts';
-import { findInFlight, listRecentAcceptances, lowerInFlight, raiseInFlight } from './queries.ts';
+import { findInFlight, listRecentAcceptances } from './queries.ts';
 import { createSlidingWindow, WINDOW_MS, type SlidingWindow, type WindowState } from './window.ts';
 
 export type { WindowState } from './window.ts';
@@ -25,15 +25,11 @@ export type Limits = {
   admitGeneration(tx: Tx, customerId: string, limits: LimitsInForce): Promise<void>;
   /** Where the generation window stands, counting nothing. */
   generationState(on: Connection, customerId: string, limits: LimitsInForce): Promise<WindowState>;
-  /** Looks whether one more job may be open. @throws GatewayError `concurrency_limit_exceeded` */
+  /** Looks whether one more job may be open; in the transaction that opens it. @throws GatewayError `concurrency_limit_exceeded` */
   requireFreePlace(
     on: Connection,
     job: { customerId: string; type: JobType; limits: LimitsInForce },
   ): Promise<void>;
-  /** Counts one more open job. @throws GatewayError `concurrency_limit_exceeded` */
-  openJob(tx: Tx, job: { customerId: string; type: JobType; limits: LimitsInForce }): Promise<void>;
-  /** Counts one open job less. */
-  closeJob(tx: Tx, job: { customerId: string; type: JobType }): Promise<void>;
   /** Lets go of windows that nothing is left in. */
   forgetIdle(): void;
 };
@@ -97,14 +93,6 @@ export function createLimits({ clock }: { clock: Clock }): Limits {
       const cap = placesFor(type, limits);
       const open = first(await findInFlight(on, { customerId, type }))?.count ?? 0;
       if (open >= cap) throw tooManyOpen(type, cap);
-    },
-    async openJob(tx, { customerId, type, limits }) {
-      const cap = placesFor(type, limits);
-      const counted = cap === 0 ? [] : await raiseInFlight(tx, { customerId, type, cap });
-      if (counted.length === 0) throw tooManyOpen(type, cap);
-    },
-    async closeJob(tx, job) {
-      await lowerInFlight(tx, job);
     },
     forgetIdle() {
       const nowMs = clock.elapsedMs();

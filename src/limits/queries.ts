@@ -1,32 +1,13 @@
 // The rows behind limits: how many jobs a customer has open, and when it last had any accepted.
-import { and, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray } from 'drizzle-orm';
 import { MODES, type JobType } from '../words.ts';
 import { statement } from '../store/db.ts';
 
+/** Kept by triggers of the jobs themselves. */
 export const findInFlight = statement(({ q, t }, p: { customerId: string; type: JobType }) =>
   q
     .select({ count: t.inFlight.count })
     .from(t.inFlight)
-    .where(and(eq(t.inFlight.customerId, p.customerId), eq(t.inFlight.type, p.type))),
-);
-
-/** Counts one more, unless there are `cap` already: then no row comes back. */
-export const raiseInFlight = statement(({ q, t }, p: { customerId: string; type: JobType; cap: number }) =>
-  q
-    .insert(t.inFlight)
-    .values({ customerId: p.customerId, type: p.type, count: 1 })
-    .onConflictDoUpdate({
-      target: [t.inFlight.customerId, t.inFlight.type],
-      set: { count: sql`${t.inFlight.count} + 1` },
-      setWhere: lt(t.inFlight.count, p.cap),
-    })
-    .returning({ count: t.inFlight.count }),
-);
-
-export const lowerInFlight = statement(({ q, t }, p: { customerId: string; type: JobType }) =>
-  q
-    .update(t.inFlight)
-    .set({ count: sql`${t.inFlight.count} - 1` })
     .where(and(eq(t.inFlight.customerId, p.customerId), eq(t.inFlight.type, p.type))),
 );
 

@@ -18,10 +18,12 @@ export function createSystemRandom(): Random {
         crypto.getRandomValues(block);
         used = 0;
       }
-      const out = block.slice(used, used + count);
-      // Handed-out bytes do not stay behind in the block.
-      block.fill(0, used, used + count);
-      used += count;
+      const out = new Uint8Array(count);
+      for (let index = 0; index < count; index++, used++) {
+        out[index] = block[used] ?? 0;
+        // Handed-out bytes do not stay behind in the block.
+        block[used] = 0;
+      }
       return out;
     },
   };

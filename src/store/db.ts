@@ -1,6 +1,6 @@
 // What features see of the database: a connection to read from, a transaction to write in, and statements that
 // are prepared once a connection. Which database it is stays behind this file.
-import { getTableColumns, sql, type Placeholder } from 'drizzle-orm';
+import { getTableColumns, is, Param, Placeholder, sql } from 'drizzle-orm';
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
@@ -16,7 +16,12 @@ export type Builders = Pick<
 >;
 
 /** Something that can run queries: the read connection, or an open transaction. */
-export type Connection = { readonly q: Builders; readonly t: Tables };
+export type Connection = {
+  readonly q: Builders;
+  readonly t: Tables;
+  /** Readies a statement without rows; what comes back runs it. The way of `command`, and of nobody else. */
+  readonly prepare: (text: string) => (values: readonly unknown[]) => void | Promise<void>;
+};
 
 /** An open transaction. `now` is the one instant that everything it writes carries. */
 export type Tx = Connection & {
@@ -33,9 +38,9 @@ export type Tx = Connection & {
 /**
  * What nodes tell each other. A listener must take it as a hint to look again, never as the news itself.
  * `access`: a customer, key or plan changed. `prices`: a price changed. `job-due`: a job waits for its next step.
- * `job-ended`: the job named as subject has ended.
+ * `job-changed`: what is shown of the job named as subject has changed. `job-ended`: it has ended.
  */
-export type Topic = 'access' | 'prices' | 'job-due' | 'job-ended';
+export type Topic = 'access' | 'prices' | 'job-due' | 'job-changed' | 'job-ended';
 export type Listener = (subject: string) => void;
 
 export type Db = {
@@ -76,6 +81,41 @@ export function statement<Params extends Record<string, unknown>, Rows>(
   };
 }
 
+/** Something that drizzle can put into words. */
+type Sayable = { toSQL(): { sql: string; params: unknown[] } };
+
+/**
+ * A `statement` without rows. Drizzle says it once; what it binds is looked up here, because drizzle's own way through
+ * its parameters takes as long as SQLite takes for the row.
+ */
+export function command<Params extends Record<string, unknown>>(
+  build: (connection: Connection, params: Params) => Sayable,
+): (connection: Connection, params: Params) => void | Promise<void> {
+  const prepared = new WeakMap<Builders, (params: Params) => void | Promise<void>>();
+  return (connection, params) => {
+    let run = prepared.get(connection.q);
+    if (run === undefined) {
+      const said = build(connection, placeholders<Params>()).toSQL();
+      const [bound, execute] = [said.params.map(bindingOf), connection.prepare(said.sql)];
+      run = (values) => execute(bound.map((read) => read(values)));
+      prepared.set(connection.q, run);
+    }
+    return run(params);
+  };
+}
+
+/** How to find what one parameter of a statement stands for among the values of a call. */
+function bindingOf(parameter: unknown): (values: Record<string, unknown>) => unknown {
+  if (is(parameter, Placeholder)) return (values) => values[parameter.name];
+  if (!is(parameter, Param) || !is(parameter.value, Placeholder)) return () => parameter;
+  const { name } = parameter.value;
+  const { encoder } = parameter;
+  return (values) => {
+    const value = values[name];
+    return value === null ? null : encoder.mapToDriverValue(value);
+  };
+}
+
 /**
  * Inserts whole rows of a table, every column named.
  *
@@ -84,8 +124,8 @@ export function statement<Params extends Record<string, unknown>, Rows>(
  */
 export function insertion<Name extends keyof Tables>(
   name: Name,
-): (tx: Tx, row: Tables[Name]['$inferSelect']) => Promise<unknown> {
-  return statement(({ q, t }: Connection, p: Record<string, unknown>) => {
+): (tx: Tx, row: Tables[Name]['$inferSelect']) => void | Promise<void> {
+  return command(({ q, t }: Connection, p: Record<string, unknown>) => {
     const names = Object.keys(getTableColumns(t[name]));
     return q.insert(t[name]).values(Object.fromEntries(names.map((column) => [column, p[column]])) as never);
   });

@@ -150,7 +150,14 @@ function refuseDamage(writer: Handle, file: string): void {
 export function connect(handle: Handle): Connection {
   // Drizzle types this driver as synchronous; its builders can be awaited like every other engine's.
   const q = drizzle(handle, { casing: 'snake_case' }) as unknown as Builders;
-  return { q, t: sqliteTables };
+  return {
+    q,
+    t: sqliteTables,
+    prepare(text) {
+      const prepared = handle.prepare(text);
+      return (values) => void prepared.run(values);
+    },
+  };
 }
 
 function writeControl(writer: Handle): WriteControl {

@@ -1,7 +1,6 @@
 // The table of moves: every move in it happens in some story, no story makes another, and nobody can.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createLedger } from '../../src/ledger/index.ts';
-import { createLimits } from '../../src/limits/index.ts';
 import { createMedia, createMediaDisk } from '../../src/media/index.ts';
 import { isEnded, MOVES, readJob } from '../../src/jobs/job.ts';
 import { moveOn } from '../../src/jobs/progress.ts';
@@ -146,5 +145,5 @@ function realSettle({ world }: Stage) {
     linkKey: new Uint8Array(32),
     clock,
   });
-  return createSettle({ ledger: createLedger({ random }), limits: createLimits({ clock }), media, random });
+  return createSettle({ ledger: createLedger({ random }), media, random });
 }

@@ -244,7 +244,7 @@ describe('when one of several in a commit throws', () => {
 
 test('a rollback that fails is told to those who wait, and made up for', async () => {
   const other = openDatabase();
-  const connection = await other.store.transaction(async ({ q, t }) => ({ q, t }));
+  const connection = await other.store.transaction(async ({ q, t, prepare }) => ({ q, t, prepare }));
   const handle = handleOf(connection);
   const failing = new Set<string>();
   const run = (sql: string) => () => {

@@ -20,6 +20,7 @@ import {
   type ImageRequest,
   type VideoRequest,
 } from './schemas.ts';
+import { JSON_TYPE } from '../json-text.ts';
 
 const ERRORS: ErrorCode[] = [
   'invalid_input',
@@ -166,7 +167,7 @@ async function answer(
   submitted: { jobId: string; status: number; body: string; isReplay: boolean },
 ): Promise<Response> {
   const headers = new Headers({
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': JSON_TYPE,
     'cache-control': 'no-store',
   });
   if (submitted.isReplay) headers.set('idempotency-replayed', 'true');

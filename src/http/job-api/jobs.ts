@@ -2,8 +2,9 @@
 import { Elysia } from 'elysia';
 import { GatewayError } from '../../errors.ts';
 import { isId } from '../../ids.ts';
-import { isEnded, type Job } from '../../jobs/index.ts';
+import { isEnded, type Job, type Jobs } from '../../jobs/index.ts';
 import { exchangeOf, principalOf } from '../exchange.ts';
+import { JSON_TYPE } from '../json-text.ts';
 import { readPage } from '../query.ts';
 import type { RouteDeclaration } from '../route.ts';
 import { canceledJobExample, imageResultExample, jobExample, listExample } from './examples.ts';
@@ -74,6 +75,7 @@ const CANCEL: RouteDeclaration = {
 
 export function jobRoutes(parts: JobApiParts) {
   const { route, jobs } = parts;
+  const answer = createJobAnswer(jobs);
   return new Elysia()
     .get(
       '/v1/jobs',
@@ -94,10 +96,9 @@ export function jobRoutes(parts: JobApiParts) {
     )
     .get(
       '/v1/jobs/:jobId',
-      async ({ request, params, query }) => {
-        const job = await readJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
-        if (job.state !== 'queued') return { ok: true as const, ...renderJob(job) };
-        return { ok: true as const, ...renderJob(job), queuePosition: await jobs.queuePosition(job) };
+      ({ request, params, query }) => {
+        const job = showJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
+        return job instanceof Promise ? job.then(answer) : answer(job);
       },
       {
         ...route.plain(GET),
@@ -108,7 +109,7 @@ export function jobRoutes(parts: JobApiParts) {
     .get(
       '/v1/jobs/:jobId/result',
       async ({ request, params, query, set }) => {
-        const job = await readJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
+        const job = await showJob(parts, request, { id: params.jobId, waitSeconds: query.wait });
         if (job.state === 'completed') return resultOf(parts, job);
         if (isEnded(job.state)) throw noResult(job);
         set.status = 202;
@@ -124,8 +125,8 @@ export function jobRoutes(parts: JobApiParts) {
     .post(
       '/v1/jobs/:jobId/cancel',
       async ({ request, params }) => {
-        const { keyId } = principalOf(request);
-        const job = await readJob(parts, request, { id: params.jobId });
+        const { keyId, customerId, mode } = principalOf(request);
+        const job = await jobs.getOwn({ customerId, mode }, jobId(params.jobId));
         return { ok: true as const, ...renderJob(await jobs.cancel(job, `key:${keyId}`)) };
       },
       {
@@ -136,19 +137,47 @@ export function jobRoutes(parts: JobApiParts) {
     );
 }
 
-type Reading = { id: string; waitSeconds?: number | undefined };
+type Said = { queuePosition: number | null; text: string };
 
-async function readJob(
+/** A job as it is answered; said once for as long as nothing of it changes. */
+function createJobAnswer(jobs: Jobs): (job: Job) => Response | Promise<Response> {
+  const said = new WeakMap<Job, Said>();
+
+  function say(job: Job, queuePosition: number | null): Response {
+    let known = said.get(job);
+    if (known?.queuePosition !== queuePosition) {
+      const place = queuePosition === null ? {} : { queuePosition };
+      known = { queuePosition, text: JSON.stringify({ ok: true, ...renderJob(job), ...place }) };
+      said.set(job, known);
+    }
+    return new Response(known.text, { headers: { 'content-type': JSON_TYPE } });
+  }
+
+  return (job) => {
+    if (job.state !== 'queued') return say(job, null);
+    const position = jobs.queuePosition(job);
+    return position instanceof Promise ? position.then((place) => say(job, place)) : say(job, position);
+  };
+}
+
+type Showing = { id: string; waitSeconds?: number | undefined };
+
+/** At once when the job is known and nobody waits: most reads are by clients that ask again and again. */
+function showJob(
   { jobs }: JobApiParts,
   request: Request,
-  { id, waitSeconds = 0 }: Reading,
-): Promise<Job> {
-  if (!isId('job', id)) throw new GatewayError('generation_not_found');
-  const { customerId, mode } = principalOf(request);
-  const job = await jobs.getOwn({ customerId, mode }, id);
-  if (waitSeconds === 0 || isEnded(job.state)) return job;
+  { id, waitSeconds = 0 }: Showing,
+): Job | Promise<Job> {
+  const owner = principalOf(request);
+  if (waitSeconds === 0) return jobs.look(owner, jobId(id));
   exchangeOf(request).keepOpen(waitSeconds);
-  return jobs.waitForEnd({ customerId, mode }, id, waitSeconds * 1000);
+  return jobs.waitForEnd(owner, jobId(id), waitSeconds * 1000);
+}
+
+/** @throws GatewayError `generation_not_found` for what cannot be the id of a job */
+function jobId(text: string): string {
+  if (!isId('job', text)) throw new GatewayError('generation_not_found');
+  return text;
 }
 
 function noResult(job: Job): GatewayError {

@@ -12,6 +12,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Connection, Db, Tx } from '../../store/db.ts';
 import { exchangeOf, operatorOf } from '../exchange.ts';
 import type { RouteMaker } from '../route.ts';
+import { JSON_TYPE } from '../json-text.ts';
 
 export type OperatorApiParts = {
   db: Db;
@@ -79,6 +80,6 @@ function routeOf({ url }: Request): string {
 function jsonResponse(body: string, status: number, headers: Record<string, string> = {}): Response {
   return new Response(body, {
     status,
-    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+    headers: { 'content-type': JSON_TYPE, ...headers },
   });
 }

@@ -12,6 +12,7 @@ import type { RouteDeclaration, RouteMaker } from '../route.ts';
 import { createAsset, type Asset } from './asset.ts';
 import { PAGE, PAGE_HEADERS } from './page.ts';
 import start from './start.js' with { type: 'text' };
+import { JSON_TYPE } from '../json-text.ts';
 
 const TAG = 'Reference';
 const PUBLIC = { kind: 'public' } as const;
@@ -100,7 +101,7 @@ export function createReferenceRoutes({ route, describe }: ReferenceParts) {
   ]);
   let written: Uint8Array | null = null;
   const document = createAsset({
-    contentType: 'application/json; charset=utf-8',
+    contentType: JSON_TYPE,
     read: async () => (written ??= encoder.encode(JSON.stringify(describe(), null, 2))),
   });
   return new Elysia({ name: 'reference' })

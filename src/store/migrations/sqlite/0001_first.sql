@@ -115,6 +115,9 @@ CREATE TRIGGER ledger_follows_wallet BEFORE INSERT ON ledger_entries WHEN NOT EX
     AND reserved = NEW.reserved_after AND seq = NEW.seq AND head = NEW.prev_hash
 )
 BEGIN SELECT RAISE(ABORT, 'an entry tells of the move that its wallet made'); END;
+-- The entry becomes the end of its wallet's chain.
+CREATE TRIGGER ledger_moves_head AFTER INSERT ON ledger_entries
+BEGIN UPDATE wallets SET head = NEW.hash WHERE customer_id = NEW.customer_id AND mode = NEW.mode; END;
 -- What ends a reservation is as large as the reservation, in the same wallet; a refund is as large as the capture.
 CREATE TRIGGER ledger_ends_what_began BEFORE INSERT ON ledger_entries
 WHEN NEW.kind IN ('capture', 'release', 'refund') AND NOT EXISTS (
@@ -139,7 +142,8 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 
--- How many jobs of a type a customer has open; the number that concurrency limits are judged by.
+-- How many jobs of a type a customer has open; the number that concurrency limits are judged by. The triggers of jobs
+-- keep it, so that it cannot differ from them.
 CREATE TABLE in_flight (
   customer_id TEXT NOT NULL REFERENCES customers (id),
   type TEXT NOT NULL CHECK (type IN ('image', 'video')),
@@ -186,6 +190,11 @@ CREATE INDEX jobs_queued ON jobs (created_at) WHERE state = 'queued';
 CREATE INDEX jobs_by_customer ON jobs (customer_id, mode, id);
 CREATE TRIGGER jobs_begin_open BEFORE INSERT ON jobs WHEN NEW.ended_at IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a job begins open'); END;
+CREATE TRIGGER jobs_count_in AFTER INSERT ON jobs
+BEGIN INSERT INTO in_flight (customer_id, type, count) VALUES (NEW.customer_id, NEW.type, 1)
+  ON CONFLICT (customer_id, type) DO UPDATE SET count = count + 1; END;
+CREATE TRIGGER jobs_count_out AFTER UPDATE OF ended_at ON jobs WHEN OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL
+BEGIN UPDATE in_flight SET count = count - 1 WHERE customer_id = NEW.customer_id AND type = NEW.type; END;
 CREATE TRIGGER jobs_keep_open BEFORE DELETE ON jobs WHEN OLD.ended_at IS NULL
 BEGIN SELECT RAISE(ABORT, 'an open job is not deleted'); END;
 CREATE TRIGGER jobs_end_once BEFORE UPDATE OF state, ended_at ON jobs WHEN OLD.ended_at IS NOT NULL
