@@ -125,14 +125,22 @@ const MAX_NAMED = 5;
 export function auditWhole(reader: Reader): string[] {
   const faults = createBooks(reader).readOn();
   for (const [rule, sql] of RULES) {
-    const rows = reader.prepare<[], { id: string }>(sql).all();
-    if (rows.length === 0) continue;
-    const named = rows.slice(0, MAX_NAMED).map(({ id }) => id);
-    faults.push(
-      `${rule}: ${named.join(', ')}${rows.length > MAX_NAMED ? ` and ${rows.length - MAX_NAMED} more` : ''}`,
-    );
+    const fault = breaks(reader, sql);
+    if (fault !== null) faults.push(`${rule}: ${fault}`);
   }
   return faults;
+}
+
+/** The first rows that break a rule, or why it cannot be asked; null when none does. */
+function breaks(reader: Reader, sql: string): string | null {
+  try {
+    const rows = reader.prepare<[], { id: string }>(sql).all();
+    if (rows.length === 0) return null;
+    const named = rows.slice(0, MAX_NAMED).map(({ id }) => id);
+    return `${named.join(', ')}${rows.length > MAX_NAMED ? ` and ${rows.length - MAX_NAMED} more` : ''}`;
+  } catch (thrown) {
+    return String(thrown);
+  }
 }
 
 /** The outputs that a customer can still fetch. */

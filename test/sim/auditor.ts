@@ -62,8 +62,8 @@ const DEADLINE_CODES = new Set(['provider_timeout', 'outcome_unknown', 'provider
 
 export type AuditorParts = {
   reader: Reader;
-  clock: SimClock;
-  media: MemoryMedia;
+  clock: Pick<SimClock, 'now' | 'elapsedMs'>;
+  media: Pick<MemoryMedia, 'bytesOf'>;
   /** The providers that take a repetition for the first order. */
   repeatable: readonly string[];
 };

@@ -24,7 +24,7 @@ export type SimRequest = {
 /** Null when there was no answer: what was asked may have been done, or not. */
 export type Send = (method: string, path: string, request?: SimRequest) => Promise<SimAnswer | null>;
 
-export function createSend(gateway: SimGateway, say: (fault: string) => void): Send {
+export function createSend(gateway: Pick<SimGateway, 'handle'>, say: (fault: string) => void): Send {
   return async (method, path, request = {}) => {
     const response = await gateway.handle(makeRequest(method, path, request));
     if (response === null) return null;

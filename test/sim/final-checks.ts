@@ -18,7 +18,9 @@ const SHIPPED: Readonly<Record<string, Rule>> = {
   'bytedance/seedance-2.0-fast': { per: 'second', rates: [{ credits: 600 }] },
 };
 
-export function finalChecks(reader: Reader, workload: Workload): string[] {
+export type Told = Pick<Workload, 'acknowledged' | 'lost' | 'recent' | 'population'>;
+
+export function finalChecks(reader: Reader, workload: Told): string[] {
   return [
     ...checkJobs(reader, workload),
     ...checkEndings(reader, workload),
@@ -28,7 +30,7 @@ export function finalChecks(reader: Reader, workload: Workload): string[] {
 }
 
 /** Every acknowledged job exists, and every job was acknowledged: nothing was lost, nothing made twice. */
-function checkJobs(reader: Reader, { acknowledged, lost }: Workload): string[] {
+function checkJobs(reader: Reader, { acknowledged, lost }: Told): string[] {
   const faults: string[] = [];
   for (const { idempotencyKey } of lost)
     faults.push(`order ${idempotencyKey}: nobody could be found to answer`);
@@ -44,7 +46,7 @@ function checkJobs(reader: Reader, { acknowledged, lost }: Workload): string[] {
 }
 
 /** What clients were told last of their orders is what is stored. */
-function checkEndings(reader: Reader, { recent }: Workload): string[] {
+function checkEndings(reader: Reader, { recent }: Told): string[] {
   const find = reader.prepare<[string], { state: string }>('SELECT state FROM jobs WHERE id = ?');
   return recent.flatMap(({ accepted, ended }) => {
     if (accepted === null) return [];
@@ -55,7 +57,7 @@ function checkEndings(reader: Reader, { recent }: Workload): string[] {
   });
 }
 
-function checkMoney(reader: Reader, { population }: Workload): string[] {
+function checkMoney(reader: Reader, { population }: Told): string[] {
   const sum = reader.prepare<[string, string], { sum: number }>(
     `SELECT coalesce(sum(balance_delta), 0) AS sum FROM ledger_entries
      WHERE customer_id = ? AND mode = 'live' AND kind = ?`,
