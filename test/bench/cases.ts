@@ -1,8 +1,14 @@
 // The requests of each case.
+import { assert } from '../../src/errors.ts';
 import type { Shot } from './load.ts';
 
 /** What a bench server tells when it listens. */
-export type ServerReport = { port: number; keys: string[]; jobId: string };
+export type ServerReport = { port: number; keys: string[]; jobs: { key: string; jobId: string }[] };
+
+/** Customers that order at the same moment. */
+export const BENCH_CUSTOMERS = 8;
+/** Jobs that are waited for at the same moment. */
+export const BENCH_JOBS = 256;
 
 const IMAGE_BODY = JSON.stringify({
   prompt: 'A lighthouse at dawn, waves, long exposure',
@@ -29,8 +35,12 @@ export function acceptShot({ keys }: ServerReport): (index: number) => Shot {
   });
 }
 
-/** One job read again and again. */
-export function readShot({ keys, jobId }: ServerReport): () => Shot {
-  const shot = { request: get(`/v1/jobs/${jobId}`, keys[0] ?? ''), status: 200 };
-  return () => shot;
+/** Jobs read again and again by those who wait for them, one after the other. */
+export function readShot({ jobs }: ServerReport): (index: number) => Shot {
+  const shots = jobs.map(({ key, jobId }) => ({ request: get(`/v1/jobs/${jobId}`, key), status: 200 }));
+  return (index) => {
+    const shot = shots[index % shots.length];
+    assert(shot !== undefined, 'there is a job to read');
+    return shot;
+  };
 }

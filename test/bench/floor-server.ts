@@ -15,6 +15,7 @@ import { createSystemClock } from '../../src/runtime/clock.ts';
 import { createSystemRandom } from '../../src/runtime/random.ts';
 import { insertion, type Tx } from '../../src/store/db.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import { BENCH_CUSTOMERS } from './cases.ts';
 import { report } from './report-port.ts';
 
 const clock = createSystemClock();
@@ -27,18 +28,26 @@ const store = openSqlite({
 const insertJob = insertion('jobs');
 const insertCustomer = insertion('customers');
 
-const customer = {
-  id: makeId('customer', { now: clock.now(), random }),
-  ...{ name: 'Floor', email: null, externalId: null, plan: 'starter', status: 'active' as const },
-  ...{ statusReason: null, limits: {}, metadata: {}, createdAt: clock.now(), updatedAt: clock.now() },
-};
-await store.transaction((tx) => insertCustomer(tx, customer));
+/** As many as the gateway of the bench has, so that rows are spread over the indexes alike. */
+const customers = Array.from({ length: BENCH_CUSTOMERS }, () =>
+  makeId('customer', { now: clock.now(), random }),
+);
+await store.transaction(async (tx) => {
+  for (const id of customers) {
+    await insertCustomer(tx, {
+      ...{ id, name: 'Floor', email: null, externalId: null, plan: 'starter', status: 'active' as const },
+      ...{ statusReason: null, limits: {}, metadata: {}, createdAt: clock.now(), updatedAt: clock.now() },
+    });
+  }
+});
+let accepted = 0;
 
 function jobRow({ now }: Tx, input: object) {
+  accepted += 1;
   return {
     id: makeId('job', { now, random }),
-    ...{ customerId: customer.id, mode: 'test' as const, keyId: 'none', type: 'image' as const },
-    ...{ model: 'openai/gpt-image-2', input, metadata: {}, state: 'queued' as const },
+    ...{ customerId: customers[accepted % customers.length] ?? '', mode: 'test' as const, keyId: 'none' },
+    ...{ type: 'image' as const, model: 'openai/gpt-image-2', input, metadata: {}, state: 'queued' as const },
     ...{ dueAt: now, deadlineAt: now + 300_000, leaseOwner: null, leaseNo: 0, tries: 0 },
     ...{ price: 20, priceVersion: 0, refunded: 0, errorCode: null, errorMessage: null, requestId: null },
     ...{ createdAt: now, startedAt: null, updatedAt: now, endedAt: null },
@@ -64,4 +73,4 @@ const app = new Elysia()
   .get('/v1/jobs/:jobId', () => jobExample)
   .listen({ port: 0, hostname: '127.0.0.1' });
 
-report({ port: app.server?.port ?? 0, keys: ['none'], jobId: 'job_0' });
+report({ port: app.server?.port ?? 0, keys: ['none'], jobs: [{ key: 'none', jobId: 'job_0' }] });

@@ -9,10 +9,9 @@ import { createNet } from '../../src/runtime/net.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createSystemClock } from '../../src/runtime/clock.ts';
 import { createSystemRandom } from '../../src/runtime/random.ts';
+import { BENCH_CUSTOMERS, BENCH_JOBS } from './cases.ts';
 import { report } from './report-port.ts';
 
-/** So many that no customer's own row is a bottleneck, as in life. */
-const CUSTOMERS = 200;
 const UNLIMITED = {
   generationsPerMinute: 1_000_000,
   requestsPerMinute: 1_000_000,
@@ -59,16 +58,24 @@ async function makeCustomer(): Promise<string> {
   return String((await operator('POST', `${path}/api-keys`, { mode: 'test' }))['apiKey']);
 }
 
-const keys = await Promise.all(Array.from({ length: CUSTOMERS }, makeCustomer));
-const first = await gateway.app.handle(
-  new Request('http://localhost/v1/images/generate', {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${keys[0]}`,
-      'content-type': 'application/json',
-      'idempotency-key': 'the-one-to-read',
-    },
-    body: JSON.stringify({ prompt: 'A lighthouse at dawn' }),
-  }),
+async function acceptJob(key: string): Promise<{ key: string; jobId: string }> {
+  const response = await gateway.app.handle(
+    new Request('http://localhost/v1/images/generate', {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        'idempotency-key': crypto.randomUUID(),
+      },
+      body: JSON.stringify({ prompt: 'A lighthouse at dawn' }),
+    }),
+  );
+  const { jobId } = (await response.json()) as { jobId: string };
+  return { key, jobId };
+}
+
+const keys = await Promise.all(Array.from({ length: BENCH_CUSTOMERS }, makeCustomer));
+const jobs = await Promise.all(
+  Array.from({ length: BENCH_JOBS }, (_, index) => acceptJob(keys[index % keys.length] ?? '')),
 );
-report({ port: server.port ?? 0, keys, jobId: String(((await first.json()) as { jobId: string }).jobId) });
+report({ port: server.port ?? 0, keys, jobs });
