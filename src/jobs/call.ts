@@ -16,17 +16,22 @@ export type Caller = {
   insist(write: () => Promise<void>): Promise<void>;
 };
 
+export type CallerParts = Pick<Runtime, 'net' | 'clock'> & Pick<ProviderContext, 'keep'>;
+
 /** Together well within a lease: long enough for a moment without room on the disk. */
 export const INSIST_AFTER_MS = [500, 2000, 8000] as const;
 
 const TIMED_OUT = Symbol('timed out');
 
-export function createCaller({ net, clock }: Pick<Runtime, 'net' | 'clock'>): Caller {
+export function createCaller({ net, clock, keep }: CallerParts): Caller {
   async function within<T>(timeoutMs: number, work: (context: ProviderContext) => Promise<T>): Promise<T> {
     const [timeout, done] = [new AbortController(), new AbortController()];
     const timer = clock.sleep(timeoutMs, done.signal).then(() => TIMED_OUT);
     try {
-      const result = await Promise.race([work({ net, clock, signal: timeout.signal }), timer]);
+      const result = await Promise.race([
+        work({ net, clock, signal: timeout.signal, account: null, keep }),
+        timer,
+      ]);
       if (result !== TIMED_OUT) return result as T;
       timeout.abort();
       throw new Error(`no answer within ${timeoutMs} ms`);

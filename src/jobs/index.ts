@@ -14,6 +14,7 @@ import { first, type Connection, type Db, type JobState, type Tx } from '../stor
 import { toPage, type Page, type PageRequest } from '../store/page.ts';
 import { readAttempt, type Attempt } from './attempt.ts';
 import { createCaller } from './call.ts';
+import { createKeep } from './output.ts';
 import { createCancel, type Cancel } from './cancel.ts';
 import { createClockJumps } from './clock-jumps.ts';
 import { createEndings, type Endings } from './endings.ts';
@@ -96,7 +97,8 @@ export function createJobs(parts: JobsParts): Jobs {
   const outcomes = createOutcomes({ db, runtime, settle, candidates });
   const endings = createEndings({ db, clock });
   const jumps = createClockJumps({ db, clock });
-  const step = createStep({ db, media, router, runtime, outcomes, candidates, deleteAt });
+  const caller = createCaller({ net: runtime.net, clock, keep: createKeep({ media, clock, random }) });
+  const step = createStep({ db, media, router, runtime, outcomes, candidates, caller, deleteAt });
 
   async function deleteAt(customerId: string, now: number): Promise<number> {
     const { plan } = await customers.get(db.read, customerId);
@@ -128,7 +130,7 @@ export function createJobs(parts: JobsParts): Jobs {
     },
     attemptsOf: async (jobId) => (await listAttempts(db.read, { jobId })).map(readAttempt),
     eventsOf: (jobId) => listEvents(db.read, { jobId }),
-    cancel: createCancel({ db, router, caller: createCaller(runtime), settle }),
+    cancel: createCancel({ db, router, caller, settle }),
     async waitForEnd(owner, id, ms) {
       await endings.wait(id, ms, async () => isEnded((await getOwn(owner, id)).state));
       return getOwn(owner, id);

@@ -1,9 +1,10 @@
 // Outputs: copied once from the provider to our own store, and believed only after a look at the bytes.
 import type { Model } from '../catalog/index.ts';
-import { deriveId } from '../ids.ts';
+import { deriveId, makeId } from '../ids.ts';
 import { readImageHeader, readMp4Header, type Media, type StoredFile } from '../media/index.ts';
-import type { Order, Provider, ProviderContext, ProviderOutput } from '../providers/index.ts';
-import type { Instant } from '../runtime/clock.ts';
+import type { Order, OutputContent, Provider, ProviderContext, ProviderOutput } from '../providers/index.ts';
+import type { Clock, Instant } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
 import type { Attempt } from './attempt.ts';
 import type { Job } from './job.ts';
 
@@ -24,6 +25,35 @@ export type OutputSource = {
 const MAX_OUTPUT_BYTES = 1024 ** 3;
 /** Enough for the colour profile and the metadata that some providers put in front of the pixels. */
 const IMAGE_HEAD_BYTES = 4 * 1024 * 1024;
+
+const KEPT = 'kept:';
+
+/**
+ * Stores what came with an answer under an id of its own until the job is stored; what nobody asks for any more is swept
+ * up with the other orphans.
+ */
+export function createKeep(parts: { media: Media; clock: Clock; random: Random }): ProviderContext['keep'] {
+  return async (role, bytes) => {
+    const id = makeId('file', { now: parts.clock.now(), random: parts.random });
+    if ((await parts.media.write(id, [bytes], MAX_OUTPUT_BYTES)) === null) {
+      throw new Error('an output that is empty or too large');
+    }
+    return { role, url: `${KEPT}${id}` };
+  };
+}
+
+/** Lets go of what was kept of an answer, once the job has it; what stays behind is swept up. */
+export async function discardKept(media: Media, { outputs }: Attempt): Promise<void> {
+  for (const { url } of outputs) {
+    if (url.startsWith(KEPT)) await media.discard(url.slice(KEPT.length)).catch(() => undefined);
+  }
+}
+
+async function openKept(media: Media, id: string): Promise<OutputContent> {
+  const content = await media.open(id);
+  if (content === null) throw new Error('what was kept of the answer is gone');
+  return { pieces: content.stream() };
+}
 
 /** Stores everything that an attempt has delivered. Doing it again overwrites what an interrupted try left. */
 export async function storeOutputs(
@@ -63,7 +93,9 @@ async function storeOutput(
   { job, order, provider, context }: OutputSource,
   { id, output }: { id: string; output: ProviderOutput },
 ): Promise<Described | string> {
-  const content = await provider.openOutput(output, order, context);
+  const content = output.url.startsWith(KEPT)
+    ? await openKept(media, output.url.slice(KEPT.length))
+    : await provider.openOutput(output, order, context);
   const written = await media.write(id, content.pieces, MAX_OUTPUT_BYTES);
   if (written === null) return 'an output that is empty or too large';
   const expected: Model['type'] = output.role === 'poster' ? 'image' : job.type;

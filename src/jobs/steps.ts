@@ -7,10 +7,10 @@ import { MINUTE_MS, SECOND_MS, type Instant } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { first, type Db } from '../store/db.ts';
 import { readAttempt, type Attempt } from './attempt.ts';
-import { createCaller } from './call.ts';
+import type { Caller } from './call.ts';
 import type { Job } from './job.ts';
 import type { Outcomes } from './outcome.ts';
-import { storeOutputs } from './output.ts';
+import { discardKept, storeOutputs } from './output.ts';
 import { moveOn } from './progress.ts';
 import { findNewestAttempt, insertAttempt, listAttempts } from './queries.ts';
 import { loadReference, type LoadedReference } from './reference.ts';
@@ -24,6 +24,7 @@ export type StepParts = {
   runtime: Runtime;
   outcomes: Outcomes;
   candidates: Candidates;
+  caller: Caller;
   /** When an output that is stored now is to be deleted. */
   deleteAt: (customerId: string, now: Instant) => Promise<Instant>;
 };
@@ -38,7 +39,7 @@ const STORE_TIMEOUT_MS = 10 * MINUTE_MS;
 export function createStep(parts: StepParts): Step {
   const { db, media, router, runtime, outcomes, candidates } = parts;
   const { clock, random } = runtime;
-  const caller = createCaller(runtime);
+  const { caller } = parts;
   const referenceParts = { db, media, net: runtime.net, clock, random };
 
   return async function step(job) {
@@ -153,7 +154,8 @@ export function createStep(parts: StepParts): Step {
       .catch(whyNotStored);
     switch (stored.kind) {
       case 'stored':
-        return outcomes.end(job, { state: 'completed', files: stored.files });
+        await outcomes.end(job, { state: 'completed', files: stored.files });
+        return discardKept(media, attempt);
       case 'invalid':
         return outcomes.retryOrFail(job, { code: 'provider_error', reason: stored.reason });
       case 'unreadable':

@@ -42,8 +42,7 @@ export function createSandbox({ paint }: { paint: Paint }): Provider {
     },
     async poll(providerJobId, { clock }) {
       const job = parseJobId(providerJobId);
-      if (job === null)
-        return { kind: 'failed', code: 'provider_error', reason: 'the sandbox has no such job' };
+      if (job === null) return failed('the sandbox has no such job');
       if (isAtWork(job, clock.now())) return { kind: 'pending', providerJobId, pollAt: job.readyAt };
       return outcomeOf(job, providerJobId);
     },
@@ -76,7 +75,7 @@ function outcomeOf({ type, ending }: SandboxJob, providerJobId: string): Attempt
     case 'completes':
       return { kind: 'completed', providerJobId, outputs: outputsOf(type, providerJobId) };
     case 'fails':
-      return { kind: 'failed', code: 'provider_error', reason: `the prompt contains ${DIRECTIVES.fail}` };
+      return failed(`the prompt contains ${DIRECTIVES.fail}`);
     case 'rejects':
       return {
         kind: 'rejected',
@@ -84,6 +83,10 @@ function outcomeOf({ type, ending }: SandboxJob, providerJobId: string): Attempt
         reason: `the prompt contains ${DIRECTIVES.reject}`,
       };
   }
+}
+
+function failed(reason: string): AttemptOutcome {
+  return { kind: 'failed', code: 'provider_error', reason };
 }
 
 /** A video has a picture of its first frame beside it. */

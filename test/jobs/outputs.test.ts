@@ -53,6 +53,27 @@ describe('what is not the output that was ordered', () => {
   });
 });
 
+test('an output that came with the answer itself is delivered, and not left behind', async () => {
+  const stage = await openStage([
+    {
+      submit: async (_order, attemptId, { keep }) => ({
+        kind: 'completed',
+        providerJobId: attemptId,
+        outputs: [await keep('output', tinyPng(64, 64))],
+      }),
+    },
+  ]);
+  const id = await stage.accept();
+  expect((await stage.untilEnded(id)).state).toBe('completed');
+  expect(stage.provider.calls.opens).toBe(0);
+  const [file] = stage.files(id);
+  const media = createMediaDisk(`${stage.world.dir}/media`);
+  const stored = await media.open(file?.id ?? '');
+  expect(Buffer.from((await stored?.bytes()) ?? []).equals(tinyPng(64, 64))).toBe(true);
+  expect(await Array.fromAsync(media.listOlderThan(Number.MAX_SAFE_INTEGER))).toHaveLength(1);
+  await stage.close();
+});
+
 test('an output that is whole at the second look is delivered', async () => {
   let looks = 0;
   const stage = await openStage([{ openOutput: () => (looks++ === 0 ? new Uint8Array() : tinyPng(64, 64)) }]);

@@ -53,9 +53,11 @@ function open(order: Order, how: Paint = paintTiny): Bench {
     provider: createSandbox({ paint: how }),
     order,
     clock,
-    context: { clock, net: createFakeNet(), signal },
+    context: { clock, net: createFakeNet(), signal, account: null, keep: keepNothing },
   };
 }
+
+const keepNothing = () => Promise.reject(new Error('the sandbox answers with links alone'));
 
 async function realPng(): Promise<Uint8Array> {
   const { bytes } = await cards.render({

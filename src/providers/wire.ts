@@ -1,0 +1,179 @@
+// How adapters ask their provider: one exchange with bounds, its answer as JSON, and what a failure of the exchange
+// means. What the provider means by its answer is for the adapter to say.
+import { assert } from '../errors.ts';
+import type { NetFailure, NetHead, NetRequest } from '../runtime/index.ts';
+import type { AccountAccess, AttemptOutcome, OutputContent, ProviderContext } from './provider.ts';
+
+export type WireRequest = {
+  /** What stands behind the base URL, with its slash; or a whole URL at the provider that it has given us. */
+  to: string;
+  method?: NetRequest['method'];
+  headers: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Sent as `multipart/form-data`: texts, and files with a name. */
+  form?: FormData;
+  /** For answers that carry a picture; 1 MiB unless told. */
+  maxBytes?: number;
+  /** The whole exchange; 25 s unless told. */
+  deadlineMs?: number;
+};
+
+/** `json` is undefined when the body is none. */
+export type WireAnswer = NetHead & { kind: 'answer'; json: unknown; text: string };
+
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const DEADLINE_MS = 25_000;
+/** What an operator is shown of an answer that nobody expected. */
+const MAX_TEXT = 300;
+
+export async function askProvider(
+  context: ProviderContext,
+  request: WireRequest,
+): Promise<WireAnswer | NetFailure> {
+  const account = accountOf(context);
+  const { body, contentType } = await bodyOf(request);
+  const deadlineMs = request.deadlineMs ?? DEADLINE_MS;
+  const answer = await context.net.fetch({
+    url: request.to.startsWith('/') ? account.baseUrl + request.to : request.to,
+    destination: account.destination,
+    method: request.method ?? 'GET',
+    headers: { accept: 'application/json', ...contentType, ...request.headers },
+    ...(body === undefined ? {} : { body }),
+    deadlineMs,
+    // A provider that makes a picture while we wait sends nothing before it has one.
+    firstByteMs: deadlineMs,
+    maxBytes: request.maxBytes ?? MAX_ANSWER_BYTES,
+    signal: context.signal,
+  });
+  if (answer.kind !== 'response') return answer;
+  const { status, headers } = answer;
+  const text = new TextDecoder().decode(answer.body);
+  return { kind: 'answer', status, headers, json: parsed(text), text: oneLine(text) };
+}
+
+/** @throws Bug when the engine has given no account to a provider that needs one */
+export function accountOf({ account }: ProviderContext): AccountAccess {
+  assert(account !== null, 'a provider that is reached over the network has an account');
+  return account;
+}
+
+/** What it means for a submit that no answer came: whether the provider can have taken the order. */
+export function unansweredSubmit(failure: NetFailure): AttemptOutcome {
+  const reason = reasonOf(failure);
+  switch (failure.kind) {
+    case 'blocked':
+    case 'unsent':
+      return { kind: 'failed', code: 'provider_error', reason, fault: 'provider' };
+    case 'ambiguous':
+    case 'partial':
+      return { kind: 'unknown', reason };
+  }
+}
+
+/** A poll that got no answer is asked again. */
+export function unansweredPoll(failure: NetFailure): AttemptOutcome {
+  return { kind: 'unreachable', reason: reasonOf(failure) };
+}
+
+export function reasonOf(failure: NetFailure): string {
+  const detail = 'detail' in failure ? failure.detail : `status ${failure.status}`;
+  return oneLine(`${failure.kind}: ${failure.reason} ${detail}`);
+}
+
+/** When `Retry-After` says so, in seconds or as a date; `retry-after-ms` before it, where a provider sends that. */
+export function retryAtOf({ headers }: NetHead, now: number): number | undefined {
+  const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
+  if (Number.isFinite(ms) && ms >= 0) return now + Math.ceil(ms);
+  const text = headers['retry-after']?.trim() ?? '';
+  if (/^\d{1,9}(\.\d+)?$/.test(text)) return now + Math.ceil(Number(text) * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(now, date);
+}
+
+const OUTPUT_DEADLINE_MS = 9 * 60_000;
+const MAX_OUTPUT_BYTES = 1024 ** 3;
+const OUTPUT_REDIRECTS = 3;
+
+/**
+ * Opens an output that lies behind a link. Our credential is not sent unless `headers` holds it.
+ * @throws Error when the host is none of the provider's (`hosts`, as in `Upstream.outputHosts`), or it is not there
+ */
+export async function openLink(
+  context: ProviderContext,
+  url: string,
+  { hosts, headers = {} }: { hosts: readonly string[]; headers?: Readonly<Record<string, string>> },
+): Promise<OutputContent> {
+  const account = accountOf(context);
+  const isAtBase = originOf(url) === originOf(account.baseUrl);
+  if (!isAtBase && !hosts.some((host) => isHost(url, host))) {
+    throw new Error(`an output at ${hostOf(url)}, which is no host of the provider`);
+  }
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const copied = context.net.download(
+    {
+      url,
+      destination: account.destination,
+      headers,
+      deadlineMs: OUTPUT_DEADLINE_MS,
+      maxBytes: MAX_OUTPUT_BYTES,
+      // A credential does not follow to wherever a link leads.
+      maxRedirects: Object.keys(headers).length === 0 ? OUTPUT_REDIRECTS : 0,
+      signal: context.signal,
+    },
+    (piece) => writer.write(piece),
+  );
+  copied
+    .then(
+      (outcome) => {
+        if (outcome.kind !== 'response') return writer.abort(new Error(reasonOf(outcome)));
+        return outcome.status === 200
+          ? writer.close()
+          : writer.abort(new Error(`an output was answered with ${outcome.status}`));
+      },
+      (thrown) => writer.abort(thrown),
+    )
+    .catch(() => undefined);
+  return { pieces: readable };
+}
+
+function isHost(url: string, host: string): boolean {
+  const actual = hostOf(url);
+  return host.startsWith('.') ? actual.endsWith(host) : actual === host;
+}
+
+function hostOf(url: string): string {
+  return URL.parse(url)?.hostname ?? 'no host';
+}
+
+function originOf(url: string): string | null {
+  return URL.parse(url)?.origin ?? null;
+}
+
+async function bodyOf({ json, form }: WireRequest): Promise<{
+  body?: Uint8Array | string;
+  contentType: Record<string, string>;
+}> {
+  if (json !== undefined) {
+    return { body: JSON.stringify(json), contentType: { 'content-type': 'application/json' } };
+  }
+  if (form === undefined) return { contentType: {} };
+  const encoded = new Response(form);
+  const contentType = encoded.headers.get('content-type') ?? 'multipart/form-data';
+  return { body: await encoded.bytes(), contentType: { 'content-type': contentType } };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Made fit for a log line and an operator's screen. */
+export function oneLine(text: string): string {
+  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line || 'an empty answer';
+}
