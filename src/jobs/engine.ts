@@ -45,7 +45,8 @@ export function createEngine(parts: EngineParts): Engine {
   async function runStep(row: JobRow): Promise<void> {
     underWay.add(row);
     try {
-      await step(readJob(row));
+      // Read before a jump that has come since, its deadline is still on the old clock.
+      await step(readJob({ ...row, deadlineAt: row.deadlineAt + jumps.pendingMs() }));
     } catch (thrown) {
       log.error({ err: thrown, jobId: row.id, state: row.state }, 'a step failed');
       await leaveForLater(row);
@@ -62,7 +63,7 @@ export function createEngine(parts: EngineParts): Engine {
       const latest = deadlineAt > now ? deadlineAt : Infinity;
       const dueAt = Math.min(retryAt(now, tries, random), latest);
       await db.transaction(async (tx) => {
-        await leaveJob(tx, { id, owner, leaseNo, dueAt });
+        await leaveJob(tx, { id, owner, leaseNo, dueAt: dueAt - jumps.pendingMs() });
         tx.publish('job-due', id);
       });
     } catch (thrown) {
@@ -92,7 +93,7 @@ export function createEngine(parts: EngineParts): Engine {
     async renewLeases() {
       if (underWay.size === 0) return;
       await db.transaction(async (tx) => {
-        const leaseUntil = clock.now() + LEASE_MS;
+        const leaseUntil = clock.now() - jumps.pendingMs() + LEASE_MS;
         for (const { id, leaseNo } of underWay) await renewLease(tx, { id, owner, leaseNo, leaseUntil });
       });
     },

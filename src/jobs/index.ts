@@ -94,9 +94,9 @@ export function createJobs(parts: JobsParts): Jobs {
   const router = createRouter(parts.providers);
   const candidates = createCandidates({ db, catalog, router });
   const settle = createSettle({ ...parts, random });
-  const outcomes = createOutcomes({ db, runtime, settle, candidates });
-  const endings = createEndings({ db, clock });
   const jumps = createClockJumps({ db, clock });
+  const outcomes = createOutcomes({ db, runtime, settle, candidates, jumps });
+  const endings = createEndings({ db, clock });
   const caller = createCaller({ net: runtime.net, clock, keep: createKeep({ media, clock, random }) });
   const step = createStep({ db, media, router, runtime, outcomes, candidates, caller, deleteAt });
 

@@ -5,13 +5,20 @@ import type { AttemptOutcome } from '../providers/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Db } from '../store/db.ts';
 import type { Attempt } from './attempt.ts';
+import type { ClockJumps } from './clock-jumps.ts';
 import type { Job } from './job.ts';
 import { moveOn, retryAt, type Move } from './progress.ts';
 import { updateAttempt } from './queries.ts';
 import type { Candidates } from './route.ts';
 import { GATEWAY, recordEvent, type Ending, type Settle } from './settle.ts';
 
-export type OutcomeParts = { db: Db; runtime: Runtime; settle: Settle; candidates: Candidates };
+export type OutcomeParts = {
+  db: Db;
+  runtime: Runtime;
+  settle: Settle;
+  candidates: Candidates;
+  jumps: ClockJumps;
+};
 
 export type Fault = { code: ErrorCode; reason: string };
 
@@ -39,7 +46,7 @@ const DEADLINE_CODES: Partial<Record<Job['state'], ErrorCode>> = {
   storing: 'storage_error',
 };
 
-export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts): Outcomes {
+export function createOutcomes({ db, runtime, settle, candidates, jumps }: OutcomeParts): Outcomes {
   const { clock, random, log } = runtime;
 
   async function apply(job: Job, attempt: Attempt, outcome: AttemptOutcome): Promise<void> {
@@ -111,7 +118,7 @@ export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts
 
   async function advance(job: Job, move: Move, attempt: Attempt): Promise<void> {
     await db.transaction(async (tx) => {
-      const moved = await moveOn(tx, job, move);
+      const moved = await moveOn(tx, job, beforeJump(move));
       if (moved === null) return;
       await updateAttempt(tx, attempt);
       if (move.to === job.state) return;
@@ -131,7 +138,12 @@ export function createOutcomes({ db, runtime, settle, candidates }: OutcomeParts
   }
 
   async function wait(job: Job, move: Omit<Move, 'to'>): Promise<void> {
-    await db.transaction((tx) => moveOn(tx, job, { ...move, to: job.state }));
+    await db.transaction((tx) => moveOn(tx, job, beforeJump({ ...move, to: job.state })));
+  }
+
+  /** A clock that was set during the step moves the job when the loop next looks, and must not move it twice. */
+  function beforeJump(move: Move): Move {
+    return { ...move, dueAt: move.dueAt - jumps.pendingMs() };
   }
 
   return {

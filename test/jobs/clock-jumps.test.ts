@@ -55,6 +55,42 @@ for (const [name, jumpMs] of JUMPS) {
       await stage.close();
     });
 
+    test('while a job is being asked for does not keep it waiting', async () => {
+      let asked = 0;
+      const stage = await openStage([
+        {
+          poll(id, { clock }) {
+            asked += 1;
+            if (asked === 1) stage.world.clock.jump(jumpMs);
+            return asked < 3
+              ? pending(id, clock.now() + 2000)
+              : { kind: 'completed', providerJobId: id, outputs: [OUTPUT] };
+          },
+        },
+      ]);
+      const id = await stage.accept();
+      expect(await livesFor(stage, id)).toBeLessThanOrEqual(8000);
+      expect(stage.job(id).state).toBe('completed');
+      await stage.close();
+    });
+
+    test('right after a job was taken up leaves it its time', async () => {
+      let jumpsIn = Infinity;
+      const stage = await openStage([{ poll: (id, { clock }) => pending(id, clock.now() + 2000) }], {
+        gateKeeper(gate) {
+          // The next transaction is the one that takes the job up.
+          if (gate === 'after transaction' && --jumpsIn === 0) stage.world.clock.jump(jumpMs);
+          return 'go';
+        },
+      });
+      const id = await stage.accept();
+      await stage.world.advance(1000);
+      jumpsIn = 1;
+      expect(await livesFor(stage, id)).toBeGreaterThanOrEqual(298_000);
+      expect(jumpsIn).toBeLessThanOrEqual(0);
+      await stage.close();
+    });
+
     test('is told to the operator', async () => {
       const stage = await openStage();
       await stage.world.settle();

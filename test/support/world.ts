@@ -148,14 +148,16 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     isDead: () => opened.life.isOver(),
     openNode: () => joinApp(opened.store, { dir, runtime, options, life: opened.life }),
     async advance(ms) {
-      const target = clock.now() + ms;
+      // By the clock that nobody sets: what happens meanwhile may set the other.
+      const targetMs = clock.elapsedMs() + ms;
       for (;;) {
         const nextAt = await runDue();
         if (opened.life.isOver()) return;
-        if (nextAt === null || nextAt > target) break;
-        clock.advance(Math.max(1, nextAt - clock.now()));
+        const waitMs = Math.max(1, (nextAt ?? Infinity) - clock.now());
+        if (clock.elapsedMs() + waitMs > targetMs) break;
+        clock.advance(waitMs);
       }
-      clock.advance(target - clock.now());
+      clock.advance(targetMs - clock.elapsedMs());
       await runDue();
     },
     async crash() {
