@@ -58,7 +58,7 @@ describe('the audit of a tick', () => {
 
   test('finds a job that is due and that nobody comes to, unless the gateway cannot work', () => {
     ruin.harm(`UPDATE jobs SET due_at = ${wallAt(0)}, deadline_at = 9e15 WHERE id = (${OPEN})`);
-    ruin.harm(`UPDATE jobs SET due_at = 9e15 WHERE ended_at IS NULL AND id <> (${OPEN})`);
+    ruin.harm(`UPDATE jobs SET due_at = 9e15, state = 'unknown' WHERE ended_at IS NULL AND id <> (${OPEN})`);
     for (let second = 0; second < 120; second++) {
       nowMs += SECOND_MS;
       expect(auditor.tick(0)).toEqual([]);
@@ -68,14 +68,22 @@ describe('the audit of a tick', () => {
     expect(told).toEqual(expect.stringMatching(/^job \S+: is \S+, due, and nobody comes to it$/));
   });
 
+  test('finds a job that is not due for a long time, unless its outcome is unknown', () => {
+    ruin.harm(`UPDATE jobs SET due_at = 9e15, state = 'unknown' WHERE ended_at IS NULL`);
+    expect(pass(91 * SECOND_MS)).toBe('');
+    ruin.harm(`UPDATE jobs SET state = 'running' WHERE id = (${OPEN})`);
+    expect(pass(90 * SECOND_MS)).toBe('');
+    expect(pass(SECOND_MS)).toMatch(/^job \S+: is running, and not due for a long time$/);
+  });
+
   test('finds a job that is open long after its deadline, unless the gateway cannot work', () => {
-    ruin.harm("UPDATE jobs SET due_at = 9e15, state = 'queued' WHERE ended_at IS NULL");
+    ruin.harm("UPDATE jobs SET due_at = 9e15, state = 'unknown' WHERE ended_at IS NULL");
     nowMs += 1801 * SECOND_MS;
     expect(auditor.tick(0)).toEqual([]);
     expect(pass(200 * SECOND_MS)).toBe('');
     const told = pass(SECOND_MS);
     for (const { id } of ruin.reader.prepare<[], { id: string }>(OPEN.replace('LIMIT 1', '')).all()) {
-      expect(told).toContain(`job ${id}: is queued long after its deadline`);
+      expect(told).toContain(`job ${id}: is unknown long after its deadline`);
     }
   });
 

@@ -38,9 +38,13 @@ type Known = {
   notBeforeMs: number;
   /** and before this one. */
   seenMs: number;
-  /** For how long it was open past its deadline, and due past all patience, while the gateway could work. */
+  /**
+   * For how long it was open past its deadline, due past all patience, or not due for longer than anything waits, while
+   * the gateway could work.
+   */
   overdueMs: number;
   stuckMs: number;
+  asleepMs: number;
 };
 type AttemptRow = {
   id: string;
@@ -57,6 +61,8 @@ const DEADLINE_MS = { image: 300 * SECOND_MS, video: 1800 * SECOND_MS } as const
 const GRACE_MS = { storing: 800 * SECOND_MS, other: 200 * SECOND_MS } as const;
 /** A loop that looks twice a minute has come to what was due this long ago. */
 const STUCK_MS = 90 * SECOND_MS;
+/** Nothing but an unknown outcome waits for longer: retries a minute, leases too, providers less. */
+const MAX_SLEEP_MS = 300 * SECOND_MS;
 /** Only a deadline ends a job with one of these, when no operator did. */
 const DEADLINE_CODES = new Set(['provider_timeout', 'outcome_unknown', 'provider_unavailable']);
 
@@ -78,15 +84,20 @@ export function createAuditor({ reader, clock, media, repeatable }: AuditorParts
 
   function meet(row: JobRow, servedMs: number): string[] {
     const nowMs = clock.elapsedMs();
-    const known = open.get(row.id) ?? { notBeforeMs: lastLookMs, seenMs: nowMs, overdueMs: 0, stuckMs: 0 };
+    const known = open.get(row.id) ?? {
+      ...{ notBeforeMs: lastLookMs, seenMs: nowMs, overdueMs: 0, stuckMs: 0, asleepMs: 0 },
+    };
     const isOverdue = nowMs - known.seenMs > DEADLINE_MS[row.type];
     const overdueMs = known.overdueMs + (isOverdue ? servedMs : 0);
     const isStuck = row.due_at < clock.now() - STUCK_MS;
     const stuckMs = isStuck ? known.stuckMs + servedMs : 0;
-    open.set(row.id, { ...known, row, overdueMs, stuckMs });
+    const isAsleep = row.state !== 'unknown' && row.due_at > clock.now() + MAX_SLEEP_MS;
+    const asleepMs = isAsleep ? known.asleepMs + servedMs : 0;
+    open.set(row.id, { ...known, row, overdueMs, stuckMs, asleepMs });
     const faults: string[] = [];
     const graceMs = row.state === 'storing' ? GRACE_MS.storing : GRACE_MS.other;
     if (overdueMs > graceMs) faults.push(`is ${row.state} long after its deadline`);
+    if (asleepMs > STUCK_MS) faults.push(`is ${row.state}, and not due for a long time`);
     if (stuckMs > STUCK_MS) faults.push(`is ${row.state}, due, and nobody comes to it`);
     const reservation = books.reservationOf(row.id);
     if (reservation?.ending !== null || reservation.amount !== row.price) {

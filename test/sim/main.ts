@@ -8,14 +8,14 @@ import { simulate, type SimulationReport } from './simulation.ts';
 const JOBS = 1_000_000;
 const PROGRESS_MS = 10_000;
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, jobs: { type: 'string' } } });
-const seed = wholeNumber('seed', values.seed) ?? Math.floor(performance.timeOrigin) % 1_000_000_000;
-const jobs = wholeNumber('jobs', values.jobs) ?? JOBS;
 const startedMs = performance.now();
 let toldMs = startedMs;
 
-console.log(`simulating ${jobs} jobs, seed ${seed}`);
 try {
+  const { values } = parseArgs({ options: { seed: { type: 'string' }, jobs: { type: 'string' } } });
+  const seed = wholeNumber('seed', values.seed) ?? Math.floor(performance.timeOrigin) % 1_000_000_000;
+  const jobs = wholeNumber('jobs', values.jobs) ?? JOBS;
+  console.log(`simulating ${jobs} jobs, seed ${seed}`);
   show(await simulate({ seed, jobs, onTick: showProgress }));
   console.log('1 passed, 0 failed');
 } catch (thrown) {

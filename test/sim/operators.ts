@@ -31,10 +31,11 @@ export function createOperators(
   return {
     async topUp(customer) {
       topUps += 1;
-      const amount = dice.between(1, 200_000);
-      const body = { operation: 'top_up', amount, reason: 'bought', reference: `pay-${topUps}` };
+      const mode = dice.isHit(0.3) ? 'test' : 'live';
+      const amount = dice.between(1, 60_000);
+      const body = { operation: 'top_up', mode, amount, reason: 'bought', reference: `pay-${topUps}` };
       const answer = await operator.insist('POST', `${pathOf(customer)}/credits`, body);
-      if (answer?.code === null) customer.bought += amount;
+      if (answer?.code === null) customer.bought += mode === 'live' ? amount : 0;
       else say(`a top-up is refused with ${answer?.code ?? 'nothing'}`);
     },
     async adjust(customer) {

@@ -45,7 +45,7 @@ const CUSTOMER_ACTS = {
   'read foreign': 10,
 } as const;
 const OPERATOR_ACTS = {
-  'top up': 12,
+  'top up': 16,
   adjust: 6,
   'set prices': 2,
   'replace key': 3,
