@@ -120,7 +120,7 @@ export type CostRule = {
   per: 'job' | 'second' | 'megapixel';
   unit: Cost['unit'];
   rates: readonly {
-    when?: Partial<Pick<Order, 'quality' | 'hasAudio'>> & { maxHeight?: number };
+    when?: Partial<Pick<Order, 'quality' | 'hasAudio'>> & { maxHeight?: number; maxPixels?: number };
     amount: string;
   }[];
   /** Where it was read, and when, `YYYY-MM-DD`. */
@@ -164,7 +164,12 @@ export type Upstream = {
    */
   findSubmitted?(
     order: Order,
-    sent: { attemptId: string; sentAt: number },
+    sent: {
+      attemptId: string;
+      sentAt: number;
+      /** The jobs that other attempts have at this account already: none of them is what is looked for. */
+      taken?: ReadonlySet<string>;
+    },
     context: ProviderContext,
   ): Promise<AttemptOutcome>;
   /** The job that a callback is about, once it is certain that the provider has sent it; null otherwise. */

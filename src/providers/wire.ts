@@ -26,6 +26,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const DEADLINE_MS = 25_000;
 /** What an operator is shown of an answer that nobody expected. */
 const MAX_TEXT = 300;
+const MAX_REMEMBERED = 1000;
 
 export async function askProvider(
   context: ProviderContext,
@@ -170,6 +171,25 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Counts how often a job said that it is done and had nothing to show: outputs may be written late, and then they are not
+ * written at all. A new process counts anew.
+ */
+export function createPatience(maxTimes = 3): { isOver(providerJobId: string): boolean } {
+  const times = new Map<string, number>();
+  return {
+    isOver(providerJobId) {
+      const count = (times.get(providerJobId) ?? 0) + 1;
+      times.delete(providerJobId);
+      if (count > maxTimes) return true;
+      times.set(providerJobId, count);
+      const [oldest] = times.keys();
+      if (times.size > MAX_REMEMBERED && oldest !== undefined) times.delete(oldest);
+      return false;
+    },
+  };
 }
 
 /** Made fit for a log line and an operator's screen. */
