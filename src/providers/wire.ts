@@ -50,7 +50,16 @@ export async function askProvider(
   if (answer.kind !== 'response') return answer;
   const { status, headers } = answer;
   const text = new TextDecoder().decode(answer.body);
-  return { kind: 'answer', status, headers, json: parsed(text), text: oneLine(text) };
+  return { kind: 'answer', status, headers, json: parsed(text), text: tellable(context, text) };
+}
+
+/** What a provider says, made fit to be told: without our credential, should it have repeated that. */
+export function tellable(context: ProviderContext, text: string): string {
+  const { credential } = accountOf(context);
+  const secrets = credential.kind === 'api_key' ? [credential.apiKey] : [credential.token, credential.cookie];
+  let told = text;
+  for (const secret of secrets) if (secret) told = told.replaceAll(secret, '…');
+  return oneLine(told);
 }
 
 /** @throws Bug when the engine has given no account to a provider that needs one */
