@@ -28,6 +28,14 @@ export function createOperators(
   let topUps = 0;
   const pathOf = (customer: SimCustomer) => `/api/public/customers/${customer.id}`;
 
+  async function ensureKeys(customer: SimCustomer): Promise<void> {
+    for (const mode of ['live', 'test'] as const) {
+      if (!customer.keys.some((key) => key.mode === mode && key.isRevoked === false)) {
+        await makeKey(operator, customer, mode);
+      }
+    }
+  }
+
   return {
     async topUp(customer) {
       topUps += 1;
@@ -60,6 +68,7 @@ export function createOperators(
       if (answer?.code !== null) say(`new prices are refused with ${answer?.code ?? 'nothing'}`);
     },
     async replaceKey(customer) {
+      await ensureKeys(customer);
       const key = dice.pick(customer.keys);
       if (key.isRevoked !== false) return;
       await makeKey(operator, customer, key.mode);
@@ -69,6 +78,7 @@ export function createOperators(
       else say(`a revocation is refused with ${answer?.code ?? 'nothing'}`);
     },
     async rotateKey(customer) {
+      await ensureKeys(customer);
       const key = dice.pick(customer.keys);
       if (key.isRevoked !== false) return;
       // The old key works for an hour more, and then not: when that is over is not followed here.
@@ -84,13 +94,7 @@ export function createOperators(
         addKey(customer, { id: made.keyId, secret: apiKey, mode: key.mode, isRevoked: false });
       } else await makeKey(operator, customer, key.mode);
     },
-    async ensureKeys(customer) {
-      for (const mode of ['live', 'test'] as const) {
-        if (!customer.keys.some((key) => key.mode === mode && key.isRevoked === false)) {
-          await makeKey(operator, customer, mode);
-        }
-      }
-    },
+    ensureKeys,
     async suspend(customer) {
       if (customer.isSuspended !== false) return;
       customer.isSuspended = 'maybe';
