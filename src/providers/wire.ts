@@ -1,8 +1,15 @@
 // How adapters ask their provider: one exchange with bounds, its answer as JSON, and what a failure of the exchange
 // means. What the provider means by its answer is for the adapter to say.
-import { assert } from '../errors.ts';
+import { assert, type ErrorCode } from '../errors.ts';
 import type { NetFailure, NetHead, NetRequest } from '../runtime/index.ts';
-import type { AccountAccess, AttemptOutcome, OutputContent, ProviderContext } from './provider.ts';
+import type {
+  AccountAccess,
+  AttemptOutcome,
+  Fault,
+  Order,
+  OutputContent,
+  ProviderContext,
+} from './provider.ts';
 
 export type WireRequest = {
   /** What stands behind the base URL, with its slash; or a whole URL at the provider that it has given us. */
@@ -84,6 +91,64 @@ export function unansweredSubmit(failure: NetFailure): AttemptOutcome {
 /** A poll that got no answer is asked again. */
 export function unansweredPoll(failure: NetFailure): AttemptOutcome {
   return { kind: 'unreachable', reason: reasonOf(failure) };
+}
+
+/**
+ * What the status of a refused submit says where its body tells no more: `unknown` for those behind which the order may
+ * have been taken. `reason` is what the provider says about it.
+ */
+export function refusedSubmit(answer: WireAnswer, now: number, reason = answer.text): AttemptOutcome {
+  const told = `${answer.status}: ${reason}`;
+  const failed = (fault: Fault): AttemptOutcome => {
+    const retryAt = retryAtOf(answer, now);
+    const later = retryAt === undefined ? {} : { retryAt };
+    return { kind: 'failed', code: 'provider_error', reason: told, fault, ...later };
+  };
+  switch (answer.status) {
+    case 400:
+    case 413:
+    case 415:
+    case 422:
+      // A page instead of an object is from somebody in between, who knows nothing of the order.
+      if (answer.json === undefined) return failed('provider');
+      return { kind: 'rejected', code: 'invalid_input', reason: told };
+    case 401:
+    case 403:
+      return failed('credential');
+    case 402:
+      return failed('balance');
+    case 404:
+    case 410:
+      return failed('model');
+    case 429:
+      return failed('rate');
+    default:
+      if (answer.status > 400 && answer.status < 500 && answer.status !== 408) return failed('provider');
+      return { kind: 'unknown', reason: told };
+  }
+}
+
+/** What the status of a refused poll says: only that a job is not there is an answer about the job. */
+export function refusedPoll(answer: WireAnswer, now: number, reason = answer.text): AttemptOutcome {
+  const told = `${answer.status}: ${reason}`;
+  if (answer.status === 404 || answer.status === 410) {
+    return { kind: 'failed', code: 'provider_error', reason: told, fault: 'provider' };
+  }
+  const retryAt = retryAtOf(answer, now);
+  return { kind: 'unreachable', reason: told, ...(retryAt === undefined ? {} : { retryAt }) };
+}
+
+/** What a refusal means, without its reason. */
+export type Refusal =
+  | { kind: 'rejected'; code: ErrorCode }
+  | { kind: 'failed'; code: ErrorCode; fault: Fault };
+
+export const fails = (fault: Fault): Refusal => ({ kind: 'failed', code: 'provider_error', fault });
+export const rejects = (code: ErrorCode): Refusal => ({ kind: 'rejected', code });
+
+/** The meaning of the first words that stand in what was said. */
+export function meaningOf(said: string, words: readonly (readonly [RegExp, Refusal])[]): Refusal | undefined {
+  return words.find(([pattern]) => pattern.test(said))?.[1];
 }
 
 export function reasonOf(failure: NetFailure): string {
@@ -199,6 +264,49 @@ export function createPatience(maxTimes = 3): { isOver(providerJobId: string): b
       return false;
     },
   };
+}
+
+export type Keyring<K> = {
+  /** Whether `holds` is true of the keys called `name`, which `ask` fetches. */
+  check(
+    name: string,
+    now: number,
+    means: { ask: () => Promise<K | null>; holds: (keys: K) => boolean },
+  ): Promise<boolean>;
+};
+
+const KEYS_ARE_FRESH_MS = 24 * 3_600_000;
+const KEYS_ARE_NEW_MS = 60_000;
+
+/** The keys behind a provider's signatures: asked for once a day, and sooner when a signature does not fit them. */
+export function createKeyring<K>(): Keyring<K> {
+  const known = new Map<string, { askedAt: number; keys: Promise<K | null> }>();
+  return {
+    async check(name, now, { ask, holds }) {
+      for (const maxAgeMs of [KEYS_ARE_FRESH_MS, KEYS_ARE_NEW_MS]) {
+        let entry = known.get(name);
+        // Forged signatures must not make us ask at their pace, so new keys are not asked for again.
+        if (entry === undefined || Math.abs(now - entry.askedAt) >= maxAgeMs) {
+          entry = { askedAt: now, keys: ask() };
+          known.set(name, entry);
+          forgetOldest(known);
+        }
+        const keys = await entry.keys;
+        if (keys !== null && holds(keys)) return true;
+      }
+      return false;
+    },
+  };
+}
+
+function forgetOldest(map: Map<string, unknown>): void {
+  const [oldest] = map.keys();
+  if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest);
+}
+
+/** A reference as providers take it within a body. */
+export function dataUrlOf({ bytes, contentType }: NonNullable<Order['reference']>): string {
+  return `data:${contentType};base64,${Buffer.from(bytes).toString('base64')}`;
 }
 
 /** Made fit for a log line and an operator's screen. */
