@@ -5,8 +5,10 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createPublicKey,
   hkdfSync,
   timingSafeEqual,
+  verify,
 } from 'node:crypto';
 import { assert } from './errors.ts';
 import type { Random } from './runtime/random.ts';
@@ -14,7 +16,7 @@ import type { Random } from './runtime/random.ts';
 export type MasterKey = Uint8Array & { readonly length: 32 };
 
 /** What a derived key is for; each purpose has a key of its own. */
-export type KeyPurpose = 'media-links' | 'address-hash' | 'seal';
+export type KeyPurpose = 'media-links' | 'address-hash' | 'seal' | 'credential-hash';
 
 export function sha256Hex(data: string | Uint8Array): string {
   return Bun.SHA256.hash(data, 'hex');
@@ -29,6 +31,21 @@ export function createSha256(): { update(piece: Uint8Array): void; hex(): string
 /** HMAC-SHA256 as base64url, the form that stands in links. */
 export function hmacBase64Url(key: Uint8Array, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url');
+}
+
+/** HMAC-SHA256 as base64, the form of Standard Webhooks. */
+export function hmacBase64(key: Uint8Array, data: Uint8Array): string {
+  return createHmac('sha256', key).update(data).digest('base64');
+}
+
+/** Whether an Ed25519 signature was made with the key whose JWK has this `x`; false for what is no key. */
+export function isEd25519Signature(x: string, data: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return verify(null, data, key, signature);
+  } catch {
+    return false;
+  }
 }
 
 /** Compares two texts in time that depends on their length only. */

@@ -139,7 +139,13 @@ export type Verified =
 export type Balance = { unit: Cost['unit']; available: string; subscription?: string; paid?: string };
 
 /** A request that a provider sent to an attempt's callback URL. */
-export type Callback = { headers: Readonly<Record<string, string>>; body: Uint8Array };
+export type Callback = {
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  body: Uint8Array;
+  /** The catalogue's id of what the attempt ordered, for providers whose ids are complete only with it. */
+  model?: string;
+};
 
 /** What is peculiar to a provider that is reached over the network, with an account. */
 export type Upstream = {
