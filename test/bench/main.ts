@@ -14,27 +14,19 @@ const { values } = parseArgs({
     /** Each round measures every case once, in turn, so that a slow minute of the machine hits all of them. */
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
-    connections: { type: 'string', default: '64' },
+    /** How many requests are under way at once: acceptance at each of them, reading at the last. */
+    connections: { type: 'string', default: '1,4,16,64' },
     out: { type: 'string', default: join(tmpdir(), 'sluice-bench.json') },
   },
 });
 
-const CASES = [
-  { name: 'floor', server: 'floor-server.ts', shots: 'accept' },
-  { name: 'accept', server: 'gateway-server.ts', shots: 'accept' },
-  { name: 'constant', server: 'floor-server.ts', shots: 'read' },
-  { name: 'read', server: 'gateway-server.ts', shots: 'read' },
-] as const;
+const levels = values.connections.split(',').map(Number);
+const most = Math.max(...levels);
 
-async function runCase({ server, shots }: (typeof CASES)[number]): Promise<LoadResult> {
+async function measure(server: string, shots: 'accept' | 'read', connections: number): Promise<LoadResult> {
   const running = await startServer(server);
-  const order = {
-    server: running.report,
-    shots,
-    connections: Number(values.connections),
-    warmUpMs: 1500,
-    measureMs: Number(values.seconds) * 1000,
-  };
+  const measureMs = Number(values.seconds) * 1000;
+  const order = { server: running.report, shots, connections, warmUpMs: 1500, measureMs };
   const load = Bun.spawn([process.execPath, join(import.meta.dir, 'load-worker.ts'), JSON.stringify(order)], {
     stdout: 'pipe',
     stderr: 'inherit',
@@ -44,11 +36,28 @@ async function runCase({ server, shots }: (typeof CASES)[number]): Promise<LoadR
   return JSON.parse(text) as LoadResult;
 }
 
+async function measureRound(): Promise<Round> {
+  const accepting: Round['accepting'] = [];
+  for (const connections of levels) {
+    accepting.push({
+      connections,
+      floor: await measure('floor-server.ts', 'accept', connections),
+      accept: await measure('gateway-server.ts', 'accept', connections),
+    });
+  }
+  return {
+    accepting,
+    reading: {
+      connections: most,
+      constant: await measure('floor-server.ts', 'read', most),
+      read: await measure('gateway-server.ts', 'read', most),
+    },
+  };
+}
+
 const rounds: Round[] = [];
 for (let round = 0; round < Number(values.rounds); round++) {
-  const results: Partial<Round> = {};
-  for (const benchCase of CASES) results[benchCase.name] = await runCase(benchCase);
-  rounds.push(results as Round);
+  rounds.push(await measureRound());
   process.stderr.write(`round ${round + 1} of ${values.rounds} done\n`);
 }
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-start-'));

@@ -2,76 +2,102 @@
 import type { LoadResult } from './load.ts';
 import type { StartFigures } from './start.ts';
 
-export type Round = Record<'floor' | 'accept' | 'constant' | 'read', LoadResult>;
+export type Round = {
+  /** Acceptance and its floor, at so many requests at once. */
+  accepting: { connections: number; floor: LoadResult; accept: LoadResult }[];
+  reading: { connections: number; constant: LoadResult; read: LoadResult };
+};
 export type BenchReport = { rounds: Round[]; start: StartFigures };
 
+type Case = { name: string; connections: number; results: LoadResult[] };
 type Row = { name: string; value: string; target: string; isMet: boolean };
 
 const TARGETS = { acceptRatio: 0.5, p99Ratio: 2.5, readRatio: 0.5, startMs: 200, idleMb: 90 } as const;
 
-export function printReport(report: BenchReport, path: string): void {
-  const { rounds } = report;
+export function printReport({ rounds, start }: BenchReport, path: string): void {
+  const cases = casesOf(rounds);
+  const wrong = cases.flatMap(({ results }) => results).reduce((sum, result) => sum + result.wrong, 0);
   const lines = [
     '',
-    'case       requests/s   p50 ms   p99 ms',
-    ...(['floor', 'accept', 'constant', 'read'] as const).map((name) => caseLine(name, rounds)),
+    'case       at once   requests/s   p50 ms   p99 ms',
+    ...cases.map(caseLine),
     '',
-    ...rows(report).map(
+    ...[...ratios(rounds), ...startRows(start)].map(
       ({ name, value, target, isMet }) =>
-        `${name.padEnd(34)}${value.padStart(9)}   target ${target.padEnd(8)}${isMet ? 'met' : 'MISSED'}`,
+        `${name.padEnd(38)}${value.padStart(7)}   target ${target.padEnd(8)}${isMet ? 'met' : 'MISSED'}`,
     ),
     '',
-    `Medians of ${rounds.length} rounds; answers with a wrong status: ${wrongAnswers(rounds)}. Written to ${path}.`,
+    `Medians of ${rounds.length} rounds; answers with a wrong status: ${wrong}. Written to ${path}.`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function rows({ rounds, start }: BenchReport): Row[] {
-  const ratio = (of: (round: Round) => number) => median(rounds.map(of));
-  const accept = ratio(({ accept, floor }) => accept.perSecond / floor.perSecond);
-  const p99 = ratio(({ accept, floor }) => accept.p99Ms / floor.p99Ms);
-  const read = ratio(({ read, constant }) => read.perSecond / constant.perSecond);
-  const startMs = median(start.firstAnswerMs);
+function casesOf(rounds: Round[]): Case[] {
+  const levels = rounds[0]?.accepting.map(({ connections }) => connections) ?? [];
+  const accepting = levels.flatMap((connections, index) =>
+    (['floor', 'accept'] as const).map((name) => ({
+      name,
+      connections,
+      results: rounds.flatMap((round) => round.accepting[index]?.[name] ?? []),
+    })),
+  );
+  const reading = (['constant', 'read'] as const).map((name) => ({
+    name,
+    connections: rounds[0]?.reading.connections ?? 0,
+    results: rounds.map((round) => round.reading[name]),
+  }));
+  return [...accepting, ...reading];
+}
+
+function caseLine({ name, connections, results }: Case): string {
+  const of = (pick: (result: LoadResult) => number, digits: number, width: number) =>
+    median(results.map(pick)).toFixed(digits).padStart(width);
   return [
-    row('accept / floor, throughput', accept, 2, {
-      target: `>= ${TARGETS.acceptRatio}`,
-      isMet: accept >= TARGETS.acceptRatio,
+    name.padEnd(11),
+    String(connections).padStart(7),
+    of((result) => result.perSecond, 0, 13),
+    of((result) => result.p50Ms, 2, 9),
+    of((result) => result.p99Ms, 2, 9),
+  ].join('');
+}
+
+function ratios(rounds: Round[]): Row[] {
+  const levels = rounds[0]?.accepting.map(({ connections }) => connections) ?? [];
+  const accepting = levels.flatMap((connections, index) => {
+    const pairs = rounds.flatMap((round) => round.accepting[index] ?? []);
+    return [
+      atLeast(
+        `accept / floor, throughput at ${connections}`,
+        median(pairs.map(({ accept, floor }) => accept.perSecond / floor.perSecond)),
+        TARGETS.acceptRatio,
+      ),
+      atMost(
+        `accept / floor, p99 at ${connections}`,
+        median(pairs.map(({ accept, floor }) => accept.p99Ms / floor.p99Ms)),
+        { bound: TARGETS.p99Ratio, digits: 2 },
+      ),
+    ];
+  });
+  const read = median(rounds.map(({ reading }) => reading.read.perSecond / reading.constant.perSecond));
+  return [...accepting, atLeast('read / constant, throughput', read, TARGETS.readRatio)];
+}
+
+function startRows({ subject, firstAnswerMs, idleMb }: StartFigures): Row[] {
+  return [
+    atMost(`start to first 200, ms (${subject})`, median(firstAnswerMs), {
+      bound: TARGETS.startMs,
+      digits: 0,
     }),
-    row('accept / floor, p99', p99, 2, { target: `<= ${TARGETS.p99Ratio}`, isMet: p99 <= TARGETS.p99Ratio }),
-    row('read / constant, throughput', read, 2, {
-      target: `>= ${TARGETS.readRatio}`,
-      isMet: read >= TARGETS.readRatio,
-    }),
-    row(`start to first 200, ms (${start.subject})`, startMs, 0, {
-      target: `<= ${TARGETS.startMs}`,
-      isMet: startMs <= TARGETS.startMs,
-    }),
-    row('idle memory, MB', start.idleMb, 0, {
-      target: `<= ${TARGETS.idleMb}`,
-      isMet: start.idleMb <= TARGETS.idleMb,
-    }),
+    atMost('idle memory, MB', idleMb, { bound: TARGETS.idleMb, digits: 0 }),
   ];
 }
 
-function row(
-  name: string,
-  value: number,
-  digits: number,
-  { target, isMet }: { target: string; isMet: boolean },
-): Row {
-  return { name, value: value.toFixed(digits), target, isMet };
+function atLeast(name: string, value: number, bound: number): Row {
+  return { name, value: value.toFixed(2), target: `>= ${bound}`, isMet: value >= bound };
 }
 
-function caseLine(name: keyof Round, rounds: Round[]): string {
-  const of = (pick: (result: LoadResult) => number, digits: number, width: number) =>
-    median(rounds.map((round) => pick(round[name])))
-      .toFixed(digits)
-      .padStart(width);
-  return `${name.padEnd(11)}${of((r) => r.perSecond, 0, 10)}${of((r) => r.p50Ms, 2, 9)}${of((r) => r.p99Ms, 2, 9)}`;
-}
-
-function wrongAnswers(rounds: Round[]): number {
-  return rounds.flatMap((round) => Object.values(round)).reduce((sum, { wrong }) => sum + wrong, 0);
+function atMost(name: string, value: number, { bound, digits }: { bound: number; digits: number }): Row {
+  return { name, value: value.toFixed(digits), target: `<= ${bound}`, isMet: value <= bound };
 }
 
 function median(values: number[]): number {
