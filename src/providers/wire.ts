@@ -151,6 +151,18 @@ export function meaningOf(said: string, words: readonly (readonly [RegExp, Refus
   return words.find(([pattern]) => pattern.test(said))?.[1];
 }
 
+/** A refusal, with the instant at which the account may be tried again where the answer names one. */
+export function refused(
+  context: ProviderContext,
+  refusal: Refusal,
+  told: { answer: WireAnswer; reason: string },
+): AttemptOutcome {
+  const retryAt = retryAtOf(told.answer, context.clock.now());
+  const reason = tellable(context, told.reason);
+  if (refusal.kind === 'rejected' || retryAt === undefined) return { ...refusal, reason };
+  return { ...refusal, reason, retryAt };
+}
+
 export function reasonOf(failure: NetFailure): string {
   const detail = 'detail' in failure ? failure.detail : `status ${failure.status}`;
   return oneLine(`${failure.kind}: ${failure.reason} ${detail}`);
@@ -171,13 +183,18 @@ const MAX_OUTPUT_BYTES = 1024 ** 3;
 const OUTPUT_REDIRECTS = 3;
 
 /**
- * Opens an output that lies behind a link. Our credential is not sent unless `headers` holds it.
+ * Opens an output that lies behind a link. Our credential is not sent unless `headers` holds it, and then no redirect is
+ * followed unless `mayLeave`: to another origin the credential stays behind.
  * @throws Error when the host is none of the provider's (`hosts`, as in `Upstream.outputHosts`), or it is not there
  */
 export async function openLink(
   context: ProviderContext,
   url: string,
-  { hosts, headers = {} }: { hosts: readonly string[]; headers?: Readonly<Record<string, string>> },
+  {
+    hosts,
+    headers = {},
+    mayLeave = Object.keys(headers).length === 0,
+  }: { hosts: readonly string[]; headers?: Readonly<Record<string, string>>; mayLeave?: boolean },
 ): Promise<OutputContent> {
   const account = accountOf(context);
   const isAtBase = originOf(url) === originOf(account.baseUrl);
@@ -193,8 +210,7 @@ export async function openLink(
       headers,
       deadlineMs: OUTPUT_DEADLINE_MS,
       maxBytes: MAX_OUTPUT_BYTES,
-      // A credential does not follow to wherever a link leads.
-      maxRedirects: Object.keys(headers).length === 0 ? OUTPUT_REDIRECTS : 0,
+      maxRedirects: mayLeave ? OUTPUT_REDIRECTS : 0,
       signal: context.signal,
     },
     (piece) => writer.write(piece),
@@ -309,8 +325,27 @@ export function dataUrlOf({ bytes, contentType }: NonNullable<Order['reference']
   return `data:${contentType};base64,${Buffer.from(bytes).toString('base64')}`;
 }
 
+/** All the words of an error, however deep they stand in it; empty when there are none. */
+export function saidBy(json: unknown, depth = 0): string {
+  if (depth > 5 || typeof json !== 'object' || json === null) return '';
+  const words = Object.entries(json).map(([name, value]) =>
+    typeof value === 'string' && ['error', 'message', 'code'].includes(name)
+      ? value
+      : saidBy(value, depth + 1),
+  );
+  return words.filter((word) => word !== '').join('; ');
+}
+
+/** A number of an answer as an amount. */
+export function decimalOf(value: number): string {
+  return value.toFixed(6).replace(/\.?0+$/, '');
+}
+
 /** Made fit for a log line and an operator's screen. */
 export function oneLine(text: string): string {
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const line = text
+    .slice(0, 10 * MAX_TEXT)
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
   return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line || 'an empty answer';
 }
