@@ -112,7 +112,7 @@ export function createStep(parts: StepParts): Step {
     to: { provider: Provider; order: Order },
   ): Promise<void> {
     const outcome = await caller.ask((context) => to.provider.submit(to.order, attempt.id, context), {
-      timeoutMs: CALL_TIMEOUT_MS,
+      timeoutMs: to.provider.submitTimeoutMs ?? CALL_TIMEOUT_MS,
       otherwise: 'unknown',
     });
     // An answer that gets lost here leaves a job whose outcome is unknown, and an order that nobody collects.

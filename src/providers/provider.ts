@@ -95,6 +95,8 @@ export type Provider = {
    */
   submit(order: Order, attemptId: string, context: ProviderContext): Promise<AttemptOutcome>;
   readonly submitIsRepeatable: boolean;
+  /** How long a submit may take, where it is longer than usual: the provider makes the output while we wait. */
+  readonly submitTimeoutMs?: number;
   /** Asks how an accepted order goes; `failed` when the provider has never heard of it. */
   poll(providerJobId: string, context: ProviderContext): Promise<AttemptOutcome>;
   /** Stops the work; false when the provider cannot or it is too late. Absent where a provider has no such call. */
