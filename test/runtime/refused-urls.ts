@@ -18,7 +18,7 @@ const PRIVATE_IPV4 = [
 ] as const;
 
 /** URL parsers fold all of these into dotted decimal. */
-function spellings([a, b, c, d]: readonly [number, number, number, number]): string[] {
+export function spellings([a, b, c, d]: readonly [number, number, number, number]): string[] {
   const whole = a * 2 ** 24 + b * 2 ** 16 + c * 2 ** 8 + d;
   const dotted = [a, b, c, d].join('.');
   const hex = (value: number) => `0x${value.toString(16)}`;
