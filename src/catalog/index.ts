@@ -3,17 +3,18 @@
 import * as v from 'valibot';
 import { GatewayError, type FieldFault } from '../errors.ts';
 import type { Credits } from '../credits.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { JobType } from '../words.ts';
 import type { Connection, Db, Tx } from '../store/db.ts';
-import shippedModels from './models.json' with { type: 'json' };
-import { modelSchema, type Model } from './model.ts';
+import type { Model } from './model.ts';
+import { readShippedModels } from './shipped.ts';
 import shippedPlans from './plans.json' with { type: 'json' };
 import { planSettingsSchema, type Plan, type PlanSettings } from './plan.ts';
 import { priceOf, priceRuleSchema, type PriceRule, type PricedRequest } from './price.ts';
 import { faultOfRule } from './price-check.ts';
 import { insertPriceVersion, listNewestPrices, listPlans, upsertPlan } from './queries.ts';
 
-export { modelShortName, type Model } from './model.ts';
+export { durationsOf, modelShortName, ratiosOf, tiersOf, type Model } from './model.ts';
 export {
   effectiveLimits,
   limitOverridesSchema,
@@ -52,7 +53,7 @@ export type Catalog = {
 };
 
 export function createCatalog({ db }: { db: Db }): Catalog {
-  const models = v.parse(v.array(modelSchema), shippedModels);
+  const models = readShippedModels();
   const byId = new Map(models.map((model) => [model.id, model]));
   // Both are read on every submit and hardly ever change; a published change empties them.
   const prices = createCached(() => readPrices(db.read, models));
@@ -84,8 +85,11 @@ export function createCatalog({ db }: { db: Db }): Catalog {
     ],
     faultOfPrice({ model: id, rule }) {
       const model = byId.get(id);
-      if (model === undefined)
-        return { path: 'model', message: `must be one of ${[...byId.keys()].join(', ')}` };
+      if (model === undefined) {
+        const meant = nearestName(id, [...byId.keys()]);
+        const hint = meant === null ? '' : `; did you mean ${meant}?`;
+        return { path: 'model', message: `is no model of the catalogue${hint}` };
+      }
       const fault = faultOfRule(rule, model);
       return fault && { ...fault, path: `rule.${fault.path}` };
     },

@@ -25,8 +25,9 @@ type RenderedImage = { bytes: Uint8Array; contentType: string; width: number; he
 export type RenderedCard = RenderedImage & { durationMs?: number; poster?: RenderedImage };
 
 const MIN_SIDE = 16;
-/** More than any model makes; a picture of this size takes 50 MB while it is drawn. */
-const MAX_SIDE = 4096;
+/** More than any model makes; a picture of so many pixels takes 50 MB while it is drawn. */
+const MAX_SIDE = 6400;
+const MAX_PIXELS = 17_300_000;
 const MIN_DURATION_MS = 500;
 const MAX_DURATION_MS = 60_000;
 
@@ -38,6 +39,7 @@ export function assertCard(card: TestCard): void {
       `a side of ${side} pixels is out of bounds`,
     );
   }
+  assert(card.width * card.height <= MAX_PIXELS, `${card.width} × ${card.height} pixels are out of bounds`);
   assert(Number.isSafeInteger(card.seed), 'the seed of a test card must be an integer');
   if (card.kind === 'image') return;
   const { width, height, durationMs } = card;

@@ -20,8 +20,8 @@ export type TestCardOptions = {
 export type TestCards = {
   /**
    * Draws a card. Refuses with `service_unavailable` when too many wait, when the worker died and after `close`,
-   * and with `file_load_error` when the reference cannot be decoded. Sides are 16 to 4096 pixels (even for a
-   * video), durations 500 to 60,000 ms; anything else is a bug of the caller.
+   * and with `file_load_error` when the reference cannot be decoded. Sides are 16 to 6400 pixels (even for a
+   * video), 17.3 million pixels at most, durations 500 to 60,000 ms; anything else is a bug of the caller.
    */
   render(card: TestCard): Promise<RenderedCard>;
   /** How many workers run and how many cards wait. */

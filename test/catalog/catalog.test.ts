@@ -5,15 +5,19 @@ import * as v from 'valibot';
 import {
   createCatalog,
   DEFAULT_PLAN,
+  durationsOf,
   effectiveLimits,
   limitOverridesSchema,
   modelShortName,
   planSettingsSchema,
+  ratiosOf,
+  tiersOf,
   type Catalog,
   type Model,
   type PriceRule,
 } from '../../src/catalog/index.ts';
 import { createSandbox } from '../../src/providers/index.ts';
+import { assertCard } from '../../src/testcard/card.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -39,23 +43,26 @@ const firstModel = (): Model => catalog.getModel('openai/gpt-image-2');
 
 /** Every combination of what a request for a model can choose. */
 function requestsOf(model: Model) {
-  const { min, max } = model.durationSeconds ?? { min: 0, max: 0 };
-  const durations =
-    model.durationSeconds === undefined
-      ? [undefined]
-      : Array.from({ length: max - min + 1 }, (_, index) => min + index);
   return Object.keys(model.sizes).flatMap((size) =>
     (model.qualities ?? [undefined]).flatMap((quality) =>
-      durations.flatMap((durationSeconds) =>
-        (model.canHaveAudio ? [true, false] : [undefined]).map((hasAudio) => ({
-          size,
-          quality,
-          durationSeconds,
-          hasAudio,
-        })),
+      (model.durationSeconds === undefined ? [undefined] : durationsOf(model, size)).flatMap(
+        (durationSeconds) =>
+          (model.canHaveAudio ? [true, false] : [undefined]).map((hasAudio) => ({
+            size,
+            quality,
+            durationSeconds,
+            hasAudio,
+          })),
       ),
     ),
   );
+}
+
+function ratiosByTier(model: Model): string[] {
+  const tiers = tiersOf(model);
+  return tiers.length === 0
+    ? ratiosOf(model)
+    : tiers.flatMap((tier) => ratiosOf(model).filter((ratio) => `${ratio}_${tier}` in model.sizes));
 }
 
 describe('what ships', () => {
@@ -86,18 +93,76 @@ describe('what ships', () => {
     const ids = catalog.models.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     for (const model of catalog.models) {
-      expect(Object.keys(model.sizes)).toContain(model.defaultSize);
+      const sizes = Object.keys(model.sizes);
+      expect(sizes).toContain(model.defaultSize);
+      // Either all sizes have a tier or none has: a ratio alone would leave open which.
+      const tiered = sizes.filter((size) => size.includes('_')).length;
+      expect([0, sizes.length]).toContain(tiered);
+      expect(sizes.length).toBe(ratiosByTier(model).length);
       expect(model.qualities === undefined).toBe(model.defaultQuality === undefined);
       if (model.defaultQuality !== undefined) expect(model.qualities).toContain(model.defaultQuality);
-      expect(model.durationSeconds !== undefined).toBe(model.type === 'video');
-      const { min, max, default: standard } = model.durationSeconds ?? { min: 0, max: 0, default: 0 };
-      expect([min <= standard, standard <= max]).toEqual([true, true]);
-      // A film is made of whole blocks of pixels.
-      for (const { width, height } of Object.values(model.sizes))
-        expect([width % 8, height % 8]).toEqual([0, 0]);
       expect(createSandbox({ paint: async () => new Uint8Array() }).serves(model.id)).toBe(true);
       expect(modelShortName(model.id)).toBe(model.id.split('/')[1] ?? '');
+      expect(model.needsReference && Object.keys(model.references).length === 0).toBe(false);
+      expect(model.outputFormats.includes('mp4')).toBe(model.type === 'video');
+      expect(new Set(model.providers).size).toBe(model.providers.length);
+      const successor = model.retirement?.successor;
+      if (successor !== undefined) expect(catalog.getModel(successor, model.type).retirement).toBeUndefined();
     }
+  });
+
+  test('has films whose seconds add up and whose sides are even', () => {
+    const films = catalog.models.filter(({ type }) => type === 'video');
+    expect(films.length).toBeGreaterThan(10);
+    for (const model of catalog.models) {
+      expect(model.durationSeconds !== undefined).toBe(model.type === 'video');
+      expect(model.type === 'image' && (model.canHaveAudio || model.alwaysHasAudio)).toBe(false);
+      expect(model.canHaveAudio && model.alwaysHasAudio).toBe(false);
+    }
+    for (const model of films) {
+      for (const { width, height } of Object.values(model.sizes))
+        expect([width % 2, height % 2]).toEqual([0, 0]);
+      const { min = 0, max = 0, default: standard = 0, only, at = {} } = model.durationSeconds ?? {};
+      expect(durationsOf(model, model.defaultSize)).toContain(standard);
+      for (const seconds of [only ?? [], ...Object.values(at)].flat()) {
+        expect([min <= seconds, seconds <= max, (only ?? [seconds]).includes(seconds)]).toEqual([
+          true,
+          true,
+          true,
+        ]);
+      }
+      if (only !== undefined) expect([only[0], only.at(-1)]).toEqual([min, max]);
+      for (const tier of Object.keys(at)) expect(tiersOf(model)).toContain(tier);
+    }
+  });
+
+  test('can all be drawn by the sandbox', () => {
+    for (const { type, sizes } of catalog.models) {
+      for (const { width, height } of Object.values(sizes)) {
+        const card = { width, height, prompt: '', seed: 0, label: '' };
+        const drawn =
+          type === 'image'
+            ? ({ kind: 'image', format: 'png', ...card } as const)
+            : ({ kind: 'video', durationMs: 1000, hasAudio: false, ...card } as const);
+        expect(() => assertCard(drawn)).not.toThrow();
+      }
+    }
+  });
+
+  test('is at least forty models of images and films', () => {
+    const types = catalog.models.map(({ type }) => type);
+    expect(types.length).toBeGreaterThanOrEqual(40);
+    expect(types.filter((type) => type === 'image').length).toBeGreaterThanOrEqual(20);
+    expect(catalog.models.find(({ id }) => id === 'google/veo-3.1')).toMatchObject({
+      sizes: { '16:9_720p': { width: 1280, height: 720 }, '9:16_4k': { width: 2160, height: 3840 } },
+    });
+    const veo = catalog.getModel('google/veo-3.1');
+    expect([durationsOf(veo, '16:9_720p'), durationsOf(veo, '16:9_4k')]).toEqual([[4, 6, 8], [8]]);
+    expect([ratiosOf(veo), tiersOf(veo)]).toEqual([
+      ['16:9', '9:16'],
+      ['720p', '1080p', '4k'],
+    ]);
+    expect(durationsOf(firstModel(), '1:1_SMALL')).toEqual([]);
   });
 
   test('has the published plans', async () => {

@@ -5,8 +5,7 @@ import * as v from 'valibot';
 import * as fc from 'fast-check';
 import { faultOfRule } from '../../src/catalog/price-check.ts';
 import { priceOf, priceRuleSchema, type PricedRequest, type PriceRule } from '../../src/catalog/price.ts';
-import { modelSchema } from '../../src/catalog/model.ts';
-import models from '../../src/catalog/models.json' with { type: 'json' };
+import { readShippedModels } from '../../src/catalog/shipped.ts';
 
 const SEED = 19;
 const REQUEST: PricedRequest = { size: '1:1', quality: 'LOW', durationSeconds: 8, hasAudio: false };
@@ -29,6 +28,12 @@ describe('a rate', () => {
     expect(price(rule, { quality: 'HIGH', hasAudio: true })).toBe(3);
     expect(price(rule, { hasAudio: true })).toBe(2);
     expect(price(rule)).toBe(1);
+  });
+
+  test('for a resolution applies to every size that is made in it', () => {
+    const rule = perJob({ when: { resolution: '4k' }, credits: 9 }, { credits: 1 });
+    const sizes = ['16:9_4k', '1:1_4k', '16:9_1080p', '16:9'];
+    expect(sizes.map((size) => price(rule, { size }))).toEqual([9, 9, 1, 1]);
   });
 
   test('for no audio applies also where there is nothing to hear', () => {
@@ -77,6 +82,11 @@ describe('an amount', () => {
     );
   });
 
+  test('of several outputs is as often the amount of one, rounded for each', () => {
+    expect([1, 2, 10].map((count) => price(perJob({ credits: 2.5 }), { count }))).toEqual([3, 6, 30]);
+    expect(price(perJob({ credits: 2.5 }), { count: 0 })).toBeNull();
+  });
+
   test(`is whole, at least one, never less than what is due and never a credit more (seed ${SEED})`, () => {
     const thousandths = fc.integer({ min: 1, max: 1_000_000 });
     fc.assert(
@@ -106,7 +116,8 @@ describe('a rule', () => {
     expect(v.safeParse(priceRuleSchema, rule).success).toBe(false);
   });
 
-  const [image, video] = v.parse(v.array(modelSchema), models);
+  const shipped = (id: string) => readShippedModels().find((model) => model.id === id);
+  const [image, video] = [shipped('openai/gpt-image-2'), shipped('bytedance/seedance-2.0-fast')];
   test.each<[string, PriceRule, typeof image, string | null]>([
     ['for every quality', perJob({ credits: 1 }), image, null],
     ['by the second for a still image', perSecond({ credits: 1 }), image, 'per'],
@@ -115,6 +126,12 @@ describe('a rule', () => {
       perJob({ when: { size: '4:3' }, credits: 1 }, { credits: 1 }),
       image,
       'rates.0.when.size',
+    ],
+    [
+      'for a resolution that is none',
+      perJob({ when: { resolution: '4k' }, credits: 1 }, { credits: 1 }),
+      image,
+      'rates.0.when.resolution',
     ],
     [
       'for a quality that is none',

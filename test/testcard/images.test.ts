@@ -149,7 +149,7 @@ describe('the reference', () => {
   });
 });
 
-test.each([{ width: 15 }, { height: 4097 }, { width: 100.5 }, { seed: 0.5 }])(
+test.each([{ width: 15 }, { height: 6401 }, { width: 6400, height: 3000 }, { width: 100.5 }, { seed: 0.5 }])(
   '%o is out of bounds: a bug of the caller',
   async (own) => {
     expect(await refusalOf(cards.render(imageCard(own)))).toMatchObject({ name: 'Bug' });

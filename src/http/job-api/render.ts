@@ -97,12 +97,17 @@ export function renderModel(model: Model, price: Price) {
     type: model.type,
     sizes: model.sizes,
     qualities: model.qualities ?? null,
-    durations: model.durationSeconds ?? null,
+    durations: renderDurations(model),
     pricing: {
       per: price.rule.per,
       rates: price.rule.rates.map(({ when = {}, credits }) => ({ when: renderCondition(when), credits })),
     },
   };
+}
+
+function renderDurations({ durationSeconds }: Model) {
+  if (durationSeconds === undefined) return null;
+  return { min: durationSeconds.min, max: durationSeconds.max, default: durationSeconds.default };
 }
 
 /** Inside one says `hasAudio`; this API says `motionHasAudio`. */

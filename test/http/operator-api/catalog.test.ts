@@ -101,12 +101,12 @@ describe('a price', () => {
     });
     const story = (await world.operator('GET', `/api/jobs/${old}`)).json['job'];
     expect(story).toMatchObject({ chargedCredits: 20, priceVersion: 0 });
-    expect((await world.operator('GET', '/api/pricing')).json).toMatchObject({
-      prices: [
-        { model: IMAGE, version: 2, rule: { per: 'job', rates: [{ credits: 1 }] } },
-        { model: VIDEO, version: 0 },
-      ],
+    const listed = (await world.operator('GET', '/api/pricing')).json['prices'] as object[];
+    expect(listed).toContainEqual({
+      ...{ model: IMAGE, version: 2 },
+      rule: { per: 'job', rates: [{ credits: 1 }] },
     });
+    expect(listed).toContainEqual(expect.objectContaining({ model: VIDEO, version: 0 }));
   });
 
   test('is shown by the models as the customer pays it', async () => {
@@ -142,9 +142,11 @@ describe('a price', () => {
       ],
     };
     expect((await world.operator('PUT', '/api/pricing', { body })).status).toBe(400);
-    expect((await world.operator('GET', '/api/pricing')).json).toMatchObject({
-      prices: [{ version: 0 }, { version: 0 }],
-    });
+    const { prices } = (await world.operator('GET', '/api/pricing')).json as {
+      prices: { version: number }[];
+    };
+    expect(prices.length).toBeGreaterThan(1);
+    expect(prices.filter(({ version }) => version !== 0)).toEqual([]);
   });
 });
 
@@ -168,10 +170,8 @@ const one = (rate: object) => ({ per: 'job', rates: [rate] });
 const RULE = 'prices.0.rule';
 
 runScenarios('bad input', [
-  refusedPrice('openai/nothing', one({ credits: 1 }), [
-    'prices.0.model',
-    `must be one of ${IMAGE}, ${VIDEO}`,
-  ]),
+  refusedPrice('openai/nothing', one({ credits: 1 }), ['prices.0.model', 'is no model of the catalogue']),
+  refusedPrice('openai/gpt_image_2', one({ credits: 1 }), ['prices.0.model', `did you mean ${IMAGE}?`]),
   refusedPrice(IMAGE, one({ credits: 0 }), [`${RULE}.rates.0.credits`, 'must be more than 0']),
   refusedPrice(IMAGE, one({ credits: -1 }), [`${RULE}.rates.0.credits`, 'must be more than 0']),
   refusedPrice(IMAGE, one({ credits: '5' }), [`${RULE}.rates.0.credits`, 'must be a number']),
