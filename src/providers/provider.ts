@@ -50,7 +50,12 @@ export type AttemptOutcome =
 
 /** A credential of an account, unsealed for the call. */
 export type Credential =
-  | { kind: 'api_key'; apiKey: string }
+  | {
+      kind: 'api_key';
+      apiKey: string;
+      /** What its provider signs callbacks with, where that is made apart from the key and the operator has given it. */
+      callbackSecret?: string;
+    }
   | { kind: 'session'; token: string; cookie: string | null };
 
 /** The account that was chosen for a job, and where its provider is. */

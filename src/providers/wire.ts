@@ -63,7 +63,10 @@ export async function askProvider(
 /** What a provider says, made fit to be told: without our credential, should it have repeated that. */
 export function tellable(context: ProviderContext, text: string): string {
   const { credential } = accountOf(context);
-  const secrets = credential.kind === 'api_key' ? [credential.apiKey] : [credential.token, credential.cookie];
+  const secrets =
+    credential.kind === 'api_key'
+      ? [credential.apiKey, credential.callbackSecret]
+      : [credential.token, credential.cookie];
   let told = text;
   for (const secret of secrets) if (secret) told = told.replaceAll(secret, '…');
   return oneLine(told);
