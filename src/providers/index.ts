@@ -1,10 +1,27 @@
 // The providers, one line each, and the contract that each fulfils.
+import { createOpenai } from './openai.ts';
+import type { Provider } from './provider.ts';
+
 export type {
+  AccountAccess,
   AttemptOutcome,
+  Balance,
+  Cost,
+  CostRule,
+  Credential,
+  Fault,
   Order,
   OutputContent,
   Provider,
   ProviderContext,
   ProviderOutput,
+  Upstream,
+  Verified,
 } from './provider.ts';
 export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
+
+/** Those that are reached over the network, with an account. */
+export const PROVIDERS: readonly (() => Provider)[] = [
+  // In alphabetical order.
+  createOpenai,
+];

@@ -16,10 +16,17 @@ export type FakeRequest = {
   json: unknown;
 };
 
-export type FakeServer = { origin: string; close(): void };
+export type FakeServer = {
+  origin: string;
+  /** Resolves when the first answer has come to a halt: then the other side can be told to give up. */
+  stalled: Promise<void>;
+  close(): void;
+};
 
 /** What any provider may answer with instead of what it should; `enormous` never ends and `slow` stops in its midst. */
 export const BAD_ANSWERS = ['reset', 'hang', 'html', 'empty', 'enormous', 'not_json', 'slow'] as const;
+/** A header of ours. */
+const STALLS = 'x-fake-stalls';
 const PADDING = new Uint8Array(256 * 1024).fill(0x20);
 export type BadAnswer = (typeof BAD_ANSWERS)[number];
 
@@ -27,6 +34,7 @@ export async function startFake(
   handler: (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>,
 ): Promise<FakeServer> {
   const sockets = new Set<Socket>();
+  const stalled = Promise.withResolvers<void>();
   const server = createServer((message, response) => {
     answer(message, response).catch((thrown: unknown) => {
       if (response.headersSent) return void message.socket.destroy();
@@ -41,12 +49,13 @@ export async function startFake(
   });
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const given = await handler(await read(message));
-    if (given === 'hang') return;
+    if (given === 'hang') return stalled.resolve();
     if (given === 'reset') return void message.socket.destroy();
     response.writeHead(given.status, Object.fromEntries(given.headers));
     for await (const piece of given.body ?? []) {
       if (response.destroyed) return;
       if (!response.write(piece)) await drained(response);
+      if (given.headers.has(STALLS)) stalled.resolve();
     }
     response.end();
   }
@@ -58,6 +67,7 @@ export async function startFake(
   });
   return {
     origin: `http://127.0.0.1:${port}`,
+    stalled: stalled.promise,
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -67,8 +77,13 @@ export async function startFake(
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
   });
 }
 
@@ -122,7 +137,7 @@ export function badAnswer(name: BadAnswer, status = 200): FakeAnswer {
     case 'slow':
       return new Response(
         new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode('{"id":')) }),
-        { status, headers: { 'content-type': 'application/json' } },
+        { status, headers: { 'content-type': 'application/json', [STALLS]: 'yes' } },
       );
   }
 }
