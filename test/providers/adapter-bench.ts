@@ -14,6 +14,8 @@ export type AdapterBenchOptions = {
   credential?: Credential;
   remoteId?: string | null;
   callbackUrl?: string | null;
+  /** When to give up, as the engine does when a call takes too long: `stalled` of the fake, mostly. */
+  giveUp?: Promise<void>;
   /** Shortens what the adapter would wait for an answer. */
   deadlineMs?: number;
 };
@@ -29,6 +31,8 @@ export const TEST_KEY = 'key-canary-7f3a9c51';
 export function openAdapterBench(options: AdapterBenchOptions): AdapterBench {
   const kept = new Map<string, Uint8Array>();
   const clock = createManualClock();
+  const abort = new AbortController();
+  void options.giveUp?.then(() => abort.abort());
   const account: AccountAccess = {
     id: 'acc_of_the_tests',
     credential: options.credential ?? { kind: 'api_key', apiKey: TEST_KEY },
@@ -46,7 +50,7 @@ export function openAdapterBench(options: AdapterBenchOptions): AdapterBench {
     context: {
       net: impatient(createNet({ clock: createSystemClock() }), options.deadlineMs),
       clock,
-      signal: new AbortController().signal,
+      signal: abort.signal,
       account,
       keep: async (role, bytes) => {
         const url = `kept:${kept.size}`;
