@@ -60,7 +60,7 @@ function describeOrders({ open, strangeJobId }: ProviderSubject): void {
   }
 
   test('keeps one id for an order from its acceptance to its end', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench === null) return;
     const outcomes = await carryOut(bench);
     const ids = outcomes.flatMap((outcome) => ('providerJobId' in outcome ? [outcome.providerJobId] : []));
@@ -68,7 +68,7 @@ function describeOrders({ open, strangeJobId }: ProviderSubject): void {
   });
 
   test('takes a repeated order for the first one, where it says that it does', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench === null || !bench.provider.submitIsRepeatable) return;
     const [first, second] = [await submit(bench), await submit(bench)];
     expect(second).toEqual(first);
@@ -76,7 +76,7 @@ function describeOrders({ open, strangeJobId }: ProviderSubject): void {
   });
 
   test('answers in its own time, by the clock that it is given', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench === null) return;
     const submitted = await submit(bench);
     if (submitted.kind !== 'pending') return;
@@ -86,7 +86,7 @@ function describeOrders({ open, strangeJobId }: ProviderSubject): void {
   });
 
   test('has never heard of an id that it did not give out', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench === null) return;
     const outcome = await poll(bench, strangeJobId);
     expectWellFormed(outcome, bench);
@@ -94,11 +94,11 @@ function describeOrders({ open, strangeJobId }: ProviderSubject): void {
   });
 
   test('stops an order that is under way, and not one that has ended, where it can stop any', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench?.provider.cancel === undefined) return;
     const submitted = await submit(bench);
     expect(await bench.provider.cancel(jobIdOf(submitted), bench.context)).toBe(true);
-    const done = open('image') ?? bench;
+    const done = openAny(open) ?? bench;
     const outcomes = await carryOut(done);
     expect(await done.provider.cancel?.(jobIdOf(outcomes[0]), done.context)).toBe(false);
     expect(await bench.provider.cancel(strangeJobId, bench.context)).toBe(false);
@@ -117,7 +117,7 @@ function describeOutputs({ open, isDeterministic }: ProviderSubject): void {
   }
 
   test('opens an output as often as it is asked', async () => {
-    const bench = open('image');
+    const bench = openAny(open);
     if (bench === null) return;
     const [output] = await outputsOf(bench);
     if (output === undefined) throw new Error('there is no output');
@@ -152,6 +152,11 @@ function describeAnswers({ open }: ProviderSubject): void {
       expect(outcomes.at(-1)?.kind).toBe(kind);
     });
   }
+}
+
+/** A stage for what holds for every order: with a picture, or a film where no pictures are made. */
+function openAny(open: ProviderSubject['open']): Bench | null {
+  return open('image') ?? open('video');
 }
 
 function submit({ provider, order, context }: Bench, attemptId = ATTEMPT_ID): Promise<AttemptOutcome> {
