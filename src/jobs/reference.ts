@@ -3,11 +3,11 @@
 import { GatewayError, type ErrorCode } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import {
-  checkReferenceBytes,
   MAX_REFERENCE_BYTES,
-  type ImageHeader,
+  readReferenceImage,
   type Media,
   type ParsedReference,
+  type ReferenceImage,
   type StoredFile,
 } from '../media/index.ts';
 import { HOUR_MS, SECOND_MS, type Clock } from '../runtime/clock.ts';
@@ -48,9 +48,8 @@ export async function storeInlineReference(
   reference: ParsedReference | null,
 ): Promise<IncomingReference | null> {
   if (reference === null || reference.source.kind !== 'inline') return null;
-  const { bytes, header } = reference.source;
   try {
-    return await storeBytes({ media, random, clock }, customerId, { bytes, header });
+    return await storeBytes({ media, random, clock }, customerId, reference.source);
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     throw new GatewayError('service_unavailable', { retryAfterMs: STORE_RETRY_MS, cause });
@@ -60,7 +59,7 @@ export async function storeInlineReference(
 async function storeBytes(
   { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
   customerId: string,
-  { bytes, header }: { bytes: Uint8Array; header: ImageHeader },
+  { bytes, header }: ReferenceImage,
 ): Promise<IncomingReference> {
   const now = clock.now();
   const id = makeId('file', { now, random });
@@ -127,9 +126,12 @@ async function downloadReference(
   if (answer.status >= 500) return { kind: 'unreachable', reason: `status ${answer.status}` };
   if (answer.status !== 200) return { kind: 'refused', code: 'file_download_error', message };
   try {
-    const header = checkReferenceBytes(answer.body, null);
-    await keep(parts, job, await storeBytes(parts, job.customerId, { bytes: answer.body, header }));
-    return { kind: 'ready', reference: { bytes: answer.body, contentType: header.contentType, strength } };
+    const image = readReferenceImage(answer.body, null);
+    await keep(parts, job, await storeBytes(parts, job.customerId, image));
+    return {
+      kind: 'ready',
+      reference: { bytes: image.bytes, contentType: image.header.contentType, strength },
+    };
   } catch (thrown) {
     if (thrown instanceof GatewayError && thrown.code !== 'service_unavailable') {
       return { kind: 'refused', code: thrown.code, message: thrown.message };

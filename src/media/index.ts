@@ -18,10 +18,11 @@ export { createMediaDisk, hasStoredFiles, type MediaStore } from './disk.ts';
 export { readImageHeader, type ImageHeader } from './image-header.ts';
 export { readMp4Header } from './mp4-header.ts';
 export {
-  checkReferenceBytes,
   MAX_REFERENCE_BYTES,
   parseReference,
+  readReferenceImage,
   type ParsedReference,
+  type ReferenceImage,
 } from './reference.ts';
 export { FILE_ROUTE } from './link.ts';
 

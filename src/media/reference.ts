@@ -1,8 +1,10 @@
 // The reference image of a request: which one source it names, and whether the bytes are an image that every provider
-// takes. It never fetches, never decodes pixels, and asks nobody: a URL is only judged here and downloaded later.
-import { faultyFields, type ErrorCode, type GatewayError } from '../errors.ts';
+// takes. It never fetches, never decodes pixels, and asks nobody: a URL is only judged here and downloaded later. What
+// it hands on has lost its metadata.
+import { faultyFields, unreachable, type ErrorCode, type GatewayError } from '../errors.ts';
 import { judgePublicUrl } from '../runtime/public-url.ts';
 import type { ReferenceStrength } from '../words.ts';
+import { cleanImage } from './clean.ts';
 import { readImageHeader, type ImageHeader } from './image-header.ts';
 
 export const DEFAULT_REFERENCE_STRENGTH: ReferenceStrength = 'MID';
@@ -28,7 +30,10 @@ export type ReferenceInput =
       strength?: ReferenceStrength | undefined;
     };
 
-type InlineSource = { kind: 'inline'; bytes: Uint8Array; header: ImageHeader };
+/** An image that providers take, without its metadata. */
+export type ReferenceImage = { bytes: Uint8Array; header: ImageHeader };
+
+type InlineSource = { kind: 'inline' } & ReferenceImage;
 type ReferenceSource = InlineSource | { kind: 'url'; url: string };
 
 export type ParsedReference = { strength: ReferenceStrength; source: ReferenceSource };
@@ -42,10 +47,10 @@ const DATA_URL_HEAD = /^([\w!#$&^.+-]+\/[\w!#$&^.+-]+)?(?:;[^;=,\s]+=[^;,\s]*)*;
 
 /**
  * Reads a reference: a public https URL, a data URL, or base64 (standard or URL-safe, padded or not).
- * Inline images are checked here; a URL's bytes go through `checkReferenceBytes` once they are there. Every refusal
+ * Inline images are checked and cleaned here; a URL's bytes go through `readReferenceImage` once they are there. Every refusal
  * names the field.
  * @throws GatewayError `invalid_reference_image` (no source, two sources, a URL that is not public, broken base64),
- * and what `checkReferenceBytes` throws
+ * and what `readReferenceImage` throws
  */
 export function parseReference(value: ReferenceInput): ParsedReference {
   if (typeof value === 'string') {
@@ -89,8 +94,7 @@ function readDataUrl(text: string, path: string): InlineSource {
 }
 
 function readInline(text: string, path: string): InlineSource {
-  const bytes = decodeBase64(text, path);
-  return { kind: 'inline', bytes, header: checkBytes(bytes, path) };
+  return { kind: 'inline', ...readBytes(decodeBase64(text, path), path) };
 }
 
 /** The size follows from the length of the text, so that what is too large is never decoded. */
@@ -119,18 +123,37 @@ function decodeStrictly(text: string): Uint8Array | null {
 }
 
 /**
- * Checks the bytes of a reference, wherever they came from, and reads their header. A declared type may carry
- * parameters; null, and the types that only say "bytes", declare nothing.
- * @throws GatewayError `file_size_exceeded`, `unsupported_file_format` (no still PNG, JPEG or WebP, or another one than
- * declared), `file_too_small`, `file_too_large`; the field is `referenceImage`
+ * Checks the bytes of a reference, wherever they came from, and leaves out of them what its pixels do not need. A
+ * declared type may carry parameters; null, and the types that only say "bytes", declare nothing.
+ * @throws GatewayError `file_size_exceeded`, `unsupported_file_format` (no still PNG, JPEG or WebP, another one than
+ * declared, or another file as well), `file_too_small`, `file_too_large`, `file_load_error` (cut short)
  */
-export function checkReferenceBytes(bytes: Uint8Array, declaredType: string | null): ImageHeader {
-  const header = checkBytes(bytes, ROOT_PATH);
-  checkDeclaredType(header, declaredType, ROOT_PATH);
-  return header;
+export function readReferenceImage(
+  bytes: Uint8Array,
+  declaredType: string | null,
+  path = ROOT_PATH,
+): ReferenceImage {
+  const image = readBytes(bytes, path);
+  checkDeclaredType(image.header, declaredType, path);
+  return image;
 }
 
-function checkBytes(bytes: Uint8Array, path: string): ImageHeader {
+function readBytes(bytes: Uint8Array, path: string): ReferenceImage {
+  const header = checkHeader(bytes, path);
+  const cleaned = cleanImage(bytes, header.contentType);
+  switch (cleaned.kind) {
+    case 'clean':
+      return { bytes: cleaned.bytes, header };
+    case 'broken':
+      throw refusal('file_load_error', path, 'is cut short or damaged');
+    case 'foreign':
+      throw refusal('unsupported_file_format', path, 'has other data behind the image');
+    default:
+      return unreachable(cleaned);
+  }
+}
+
+function checkHeader(bytes: Uint8Array, path: string): ImageHeader {
   if (bytes.length > MAX_REFERENCE_BYTES) throw tooManyBytes(path);
   const header = readImageHeader(bytes);
   if (header === null) throw refusal('unsupported_file_format', path, 'is not a PNG, JPEG or WebP image');

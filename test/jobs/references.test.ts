@@ -6,10 +6,13 @@ import { GatewayError } from '../../src/errors.ts';
 import type { NetFailure, NetResponse } from '../../src/runtime/index.ts';
 import { okBytes } from '../support/fake-net.ts';
 import { tinyPng } from '../support/tiny-media.ts';
+import { join as joinBytes, pngChunk } from '../media/image-bytes.ts';
 import { FAILED, openStage, UNKNOWN, type Stage } from './stage.ts';
 
 const URL = 'https://pictures.example/cat.png';
 const CAT = tinyPng(512, 384);
+/** Signature and head. */
+const PNG_HEAD_BYTES = 33;
 const byUrl = { body: { referenceImage: { imageUrl: URL, strength: 'HIGH' } } };
 const inline = { body: { referenceImage: { imageBase64: CAT.toBase64(), strength: 'LOW' } } };
 
@@ -66,6 +69,7 @@ describe('a reference by URL', () => {
     ['is no image', okBytes(new TextEncoder().encode('<html>')), 'unsupported_file_format'],
     ['is too small', okBytes(tinyPng(100, 100)), 'file_too_small'],
     ['is too large', okBytes(tinyPng(8000, 300)), 'file_too_large'],
+    ['is cut short', okBytes(CAT.subarray(0, -1)), 'file_load_error'],
   ] as const) {
     test(`that ${what} fails the job at once, before any provider hears of it`, async () => {
       const stage = await openStage();
@@ -188,6 +192,23 @@ describe('an inline reference', () => {
     expect((await stage.untilEnded(id)).state).toBe('completed');
     await stage.close();
   });
+});
+
+test('no provider sees where a picture was taken, whichever way it came', async () => {
+  const place = pngChunk('tEXt', new TextEncoder().encode('Location\0 52.5200 N 13.4050 E'));
+  const tagged = joinBytes(CAT.subarray(0, PNG_HEAD_BYTES), place, CAT.subarray(PNG_HEAD_BYTES));
+  for (const referenceImage of [URL, tagged.toBase64()]) {
+    const stage = await openStage();
+    stage.world.net.route(URL, okBytes(tagged));
+    const id = await stage.accept({ body: { referenceImage } });
+    await stage.world.settle();
+    expect(stage.provider.calls.submits[0]?.order.reference?.bytes).toEqual(CAT);
+    const [file = ''] = referencesOf(stage, id);
+    expect(await Bun.file(join(stage.world.dir, 'media', file.slice(-3, -1), file)).bytes()).toEqual(
+      Uint8Array.from(CAT),
+    );
+    await stage.close();
+  }
 });
 
 for (const [what, wish, end] of [

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { ErrorCode } from '../../src/errors.ts';
 import {
-  checkReferenceBytes,
+  readReferenceImage,
   MAX_REFERENCE_BYTES,
   MAX_REFERENCE_PIXELS,
   MAX_REFERENCE_SIDE_PX,
@@ -14,6 +14,7 @@ import {
   animatedWebp,
   GIF,
   join,
+  pngChunk,
   jpeg,
   png,
   PNG_ANIMATION,
@@ -47,7 +48,7 @@ describe('unsupported_file_format', () => {
       [() => parseReference({ imageUrl: dataUrl(bytes) }), 'referenceImage.imageUrl'],
       [() => parseReference({ imageUrl: base64(bytes) }), 'referenceImage.imageUrl'],
       [() => parseReference({ imageBase64: base64(bytes) }), 'referenceImage.imageBase64'],
-      [() => checkReferenceBytes(bytes, null), 'referenceImage'],
+      [() => readReferenceImage(bytes, null), 'referenceImage'],
     ];
     for (const [act, path] of cases) expect(refusalOf(act)).toEqual({ code, paths: [path] });
   });
@@ -64,7 +65,7 @@ describe('unsupported_file_format', () => {
       expect(refusalOf(() => parseReference(declared))).toEqual({ code, paths: ['referenceImage.mimeType'] });
       const twice = { imageUrl: dataUrl(PNG, 'image/png'), mimeType: type };
       expect(refusalOf(() => parseReference(twice))).toEqual({ code, paths: ['referenceImage.mimeType'] });
-      expect(refusalOf(() => checkReferenceBytes(PNG, type))).toEqual({ code, paths: ['referenceImage'] });
+      expect(refusalOf(() => readReferenceImage(PNG, type))).toEqual({ code, paths: ['referenceImage'] });
     },
   );
 
@@ -111,7 +112,7 @@ describe('sizes', () => {
       const cases: [() => unknown, string][] = [
         [() => parseReference({ imageBase64: base64(bytes) }), 'referenceImage.imageBase64'],
         [() => parseReference({ imageUrl: base64(bytes) }), 'referenceImage.imageUrl'],
-        [() => checkReferenceBytes(bytes, null), 'referenceImage'],
+        [() => readReferenceImage(bytes, null), 'referenceImage'],
       ];
       for (const [act, path] of cases) {
         const outcome = refusalOf(act);
@@ -121,19 +122,22 @@ describe('sizes', () => {
     }
   });
 
-  const fileOf = (bytes: number) => join(PNG, new Uint8Array(bytes - PNG.length));
+  const fileOf = (bytes: number) =>
+    png(300, 260, [
+      pngChunk('sPLT', new Uint8Array(bytes - PNG.length - pngChunk('', new Uint8Array(4)).length)),
+    ]);
   const code = 'file_size_exceeded' as const;
 
   test('the last byte that is taken, and the first that is not', () => {
     const [last, over] = [fileOf(MAX_REFERENCE_BYTES), fileOf(MAX_REFERENCE_BYTES + 1)];
     expect(bytesOf({ imageBase64: base64(last) })).toHaveLength(MAX_REFERENCE_BYTES);
     expect(bytesOf(base64Url(last))).toHaveLength(MAX_REFERENCE_BYTES);
-    expect(checkReferenceBytes(last, 'image/png').width).toBe(300);
+    expect(readReferenceImage(last, 'image/png').header.width).toBe(300);
     const refusals = [
       [() => parseReference({ imageBase64: base64(over) }), 'referenceImage.imageBase64'],
       [() => parseReference({ imageUrl: dataUrl(over) }), 'referenceImage.imageUrl'],
       [() => parseReference(base64Url(over)), 'referenceImage'],
-      [() => checkReferenceBytes(over, null), 'referenceImage'],
+      [() => readReferenceImage(over, null), 'referenceImage'],
     ] as const;
     for (const [act, path] of refusals) expect(refusalOf(act)).toEqual({ code, paths: [path] });
   });
@@ -160,7 +164,7 @@ describe('bytes that were downloaded', () => {
     'application/octet-stream',
     'binary/octet-stream',
   ])('declared as %p', (type) => {
-    expect(checkReferenceBytes(PNG, type)).toEqual({
+    expect(readReferenceImage(PNG, type).header).toEqual({
       contentType: 'image/png',
       width: 300,
       height: 260,
@@ -169,7 +173,7 @@ describe('bytes that were downloaded', () => {
   });
 
   test('nothing at all', () => {
-    expect(refusalOf(() => checkReferenceBytes(new Uint8Array(0), null))).toEqual({
+    expect(refusalOf(() => readReferenceImage(new Uint8Array(0), null))).toEqual({
       code: 'unsupported_file_format',
       paths: ['referenceImage'],
     });

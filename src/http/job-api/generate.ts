@@ -34,6 +34,7 @@ const ERRORS: ErrorCode[] = [
   'file_size_exceeded',
   'file_too_small',
   'file_too_large',
+  'file_load_error',
   'service_unavailable',
 ];
 
