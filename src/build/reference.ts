@@ -1,12 +1,18 @@
-// The pages of docs/ that are made from the code, so that they cannot fall behind it: settings, errors and commands.
-// `npm run docs` writes them; a test compares them.
+// The pages of docs/ that are made from the code, so that they cannot fall behind it: settings, errors, commands
+// and models. `npm run docs` writes them; a test compares them.
 import { commandHelp, COMMANDS, EXIT_CODES } from '../cli/index.ts';
 import { SETTING_NAMES, SETTINGS } from '../config.ts';
 import { ERROR_CATALOGUE, ERROR_CODES } from '../errors.ts';
+import { modelsPage } from './models-page.ts';
 
 /** Each generated page by its path from the root of the project. */
 export function referencePages(): Readonly<Record<string, string>> {
-  return { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage(), 'docs/cli.md': cliPage() };
+  return {
+    'docs/settings.md': settingsPage(),
+    'docs/errors.md': errorsPage(),
+    'docs/cli.md': cliPage(),
+    'docs/models.md': page('Models', modelsPage()),
+  };
 }
 
 const MADE_NOTE = '<!-- Made by `npm run docs`; edit the code instead. -->';

@@ -26,7 +26,9 @@ export {
   type Plan,
   type PlanSettings,
 } from './plan.ts';
-export { priceRuleSchema, type PriceRule } from './price.ts';
+export { priceOf, priceRuleSchema, type PriceRule } from './price.ts';
+export { endingModels, type Ending } from './retirement.ts';
+export { readShippedModels } from './shipped.ts';
 
 /** The price list's entry for a model. Version 0 is the price that ships. */
 export type Price = { model: string; version: number; rule: PriceRule };

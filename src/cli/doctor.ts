@@ -12,7 +12,7 @@ export const doctor: Command = {
   name: 'doctor',
   summary: 'examine the data folder; says what to do about each finding',
   details:
-    'Looks at the data folder and who may read it, the disk, the database and its schema, the clock, the keys, the ' +
+    'Looks at which models come to their end, the data folder and who may read it, the disk, the database and its schema, the clock, the keys, the ' +
     'stored files (by sample), the books and the audit. Changes nothing, and may be run while the gateway runs. Ends ' +
     'with 0 when all is well and with 1 when there are findings.',
   options: { ...CONFIG_OPTION, ...JSON_OPTION },

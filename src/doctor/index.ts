@@ -14,6 +14,7 @@ import { DATABASE_FILE, openDatabaseFile, type DatabaseFile } from '../store/dat
 import { fine, wrong, type Finding } from './finding.ts';
 import { examineDisk, examineFolder } from './folder.ts';
 import { examineMedia } from './media.ts';
+import { examineModels } from './models.ts';
 import { examineAudit, examineBooks, examineClock, examineDatabase, examineSchema } from './records.ts';
 import { examineMasterKey, examineOperatorKey, hasStarted } from './secrets.ts';
 
@@ -31,7 +32,7 @@ export type Examination = {
 /** All checks in order. A check that cannot be made is a finding too. */
 export async function examine(examination: Examination): Promise<Finding[]> {
   const folder = locateDataFolder(examination.config);
-  const findings = examineFolder(folder, examination.userId);
+  const findings = [examineModels(examination.clock), ...examineFolder(folder, examination.userId)];
   if (!existsSync(folder.dir)) return findings;
   findings.push(...examineDisk(folder, examination.freeBytes));
   const file = join(folder.dir, DATABASE_FILE);

@@ -3,6 +3,7 @@ import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
 import type { Provider } from './provider.ts';
 
+export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';
 export type {
   AccountAccess,
   AttemptOutcome,

@@ -18,6 +18,7 @@ import {
 } from '../../src/catalog/index.ts';
 import { createSandbox } from '../../src/providers/index.ts';
 import { assertCard } from '../../src/testcard/card.ts';
+import { ordersOf } from './orders.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -41,23 +42,6 @@ const codeOf = async (work: () => unknown): Promise<unknown> => {
 };
 const firstModel = (): Model => catalog.getModel('openai/gpt-image-2');
 
-/** Every combination of what a request for a model can choose. */
-function requestsOf(model: Model) {
-  return Object.keys(model.sizes).flatMap((size) =>
-    (model.qualities ?? [undefined]).flatMap((quality) =>
-      (model.durationSeconds === undefined ? [undefined] : durationsOf(model, size)).flatMap(
-        (durationSeconds) =>
-          (model.canHaveAudio ? [true, false] : [undefined]).map((hasAudio) => ({
-            size,
-            quality,
-            durationSeconds,
-            hasAudio,
-          })),
-      ),
-    ),
-  );
-}
-
 function ratiosByTier(model: Model): string[] {
   const tiers = tiersOf(model);
   return tiers.length === 0
@@ -69,7 +53,7 @@ describe('what ships', () => {
   test('has a price for every combination that a model accepts', async () => {
     expect(catalog.models.length).toBeGreaterThan(0);
     for (const model of catalog.models) {
-      const requests = requestsOf(model);
+      const requests = ordersOf(model);
       expect(requests.length).toBeGreaterThan(2);
       for (const request of requests) {
         const { credits, priceVersion } = await catalog.quote(model, request);

@@ -17,6 +17,7 @@ import { parseConfig } from '../../src/config.ts';
 import { examine, type Finding } from '../../src/doctor/index.ts';
 import { createSystemClock, DAY_MS } from '../../src/runtime/clock.ts';
 import { openHandle } from '../../src/store/driver.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { openWorld } from '../support/world.ts';
 import { startGateway } from './gateway.ts';
 import { makeScene } from './scene.ts';
@@ -65,6 +66,7 @@ describe('a folder in order', () => {
     const running = await folder.sluice('doctor');
     expect([running.code, running.out]).toEqual([0, expect.stringContaining(`runs at ${url}`)]);
     for (const check of [
+      'models',
       'data folder',
       'disk',
       'database',
@@ -86,6 +88,25 @@ describe('a folder in order', () => {
     expect(await findingsOf(folder)).toEqual([]);
     unlinkSync(join(folder.dir, 'sluice.db'));
     expect(await findingsOf(folder)).toEqual([]);
+  });
+
+  test('says ahead which models come to their end, and finds no fault in it', async () => {
+    const { dir } = await usedFolder();
+    const config = parseConfig({ SLUICE_DATA_DIR: dir });
+    const on = async (day: string) => {
+      const clock = { ...createManualClock(), now: () => Date.parse(day) };
+      return (await examine({ config, clock, userId: null })).find(({ check }) => check === 'models');
+    };
+    expect(await on('2026-11-21')).toMatchObject({
+      isOk: true,
+      detail: expect.stringContaining('openai/gpt-image-1.5 ends on 2026-12-01'),
+      advice: expect.stringContaining('openai/gpt-image-2.5-flare'),
+    });
+    expect(await on('2026-12-01')).toMatchObject({
+      isOk: true,
+      detail: expect.stringContaining('openai/gpt-image-1.5 has ended on 2026-12-01'),
+    });
+    expect(await on('2026-06-01')).toMatchObject({ isOk: true, advice: null });
   });
 
   test('keeps its keys to itself', async () => {
