@@ -1,4 +1,5 @@
 // The providers, one line each, and the contract that each fulfils.
+import { createFal } from './fal.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
 import type { Provider } from './provider.ts';
@@ -25,6 +26,7 @@ export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
 /** Those that are reached over the network, with an account. */
 export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
+  createFal,
   createLeonardo,
   createOpenai,
 ];
