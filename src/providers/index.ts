@@ -1,5 +1,6 @@
 // The providers, one line each, and the contract that each fulfils.
 import { createFal } from './fal.ts';
+import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
 import type { Provider } from './provider.ts';
@@ -27,6 +28,7 @@ export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
 export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
   createFal,
+  createKling,
   createLeonardo,
   createOpenai,
 ];
