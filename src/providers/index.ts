@@ -1,5 +1,6 @@
 // The providers, one line each, and the contract that each fulfils.
 import { createFal } from './fal.ts';
+import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
@@ -28,6 +29,7 @@ export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
 export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
   createFal,
+  createGoogle,
   createKling,
   createLeonardo,
   createOpenai,
