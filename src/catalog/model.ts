@@ -3,13 +3,13 @@ import * as v from 'valibot';
 import { priceRuleSchema } from './price.ts';
 import { ratioOf, tierOf } from './size.ts';
 
-const sideSchema = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
+export const sideSchema = v.pipe(v.number(), v.integer(), v.minValue(16), v.maxValue(8192));
 const secondsSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(600));
 const countSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
 const dateSchema = v.pipe(v.string(), v.isoDate());
 const modelIdSchema = v.pipe(v.string(), v.regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/));
 /** A ratio, or a ratio and a tier: `16:9`, `16:9_720p`. */
-const sizeNameSchema = v.pipe(v.string(), v.regex(/^\d+:\d+(_[A-Za-z0-9.]+)?$/));
+export const sizeNameSchema = v.pipe(v.string(), v.regex(/^\d+:\d+(_[A-Za-z0-9.]+)?$/));
 
 const durationSchema = v.strictObject({
   min: secondsSchema,

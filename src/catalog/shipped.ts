@@ -11,7 +11,7 @@ import openai from './models/openai.json' with { type: 'json' };
 import runway from './models/runway.json' with { type: 'json' };
 import sizeSets from './models/sizes.json' with { type: 'json' };
 import { assert } from '../errors.ts';
-import { modelSchema, type Model } from './model.ts';
+import { modelSchema, sideSchema, sizeNameSchema, type Model } from './model.ts';
 import { sizeName } from './size.ts';
 
 type Sizes = Model['sizes'];
@@ -25,7 +25,7 @@ const sharedSizesSchema = v.strictObject({
 
 const setsSchema = v.record(
   v.string(),
-  v.record(v.string(), v.record(v.string(), v.strictTuple([v.number(), v.number()]))),
+  v.record(v.string(), v.record(sizeNameSchema, v.strictTuple([sideSchema, sideSchema]))),
 );
 type SizeSets = v.InferOutput<typeof setsSchema>;
 
@@ -33,9 +33,12 @@ type SizeSets = v.InferOutput<typeof setsSchema>;
 export function readShippedModels(): Model[] {
   const sets = v.parse(setsSchema, sizeSets);
   const shipped = [openai, bytedance, bfl, google, runway, kling, minimax, luma, alibaba].flat();
-  return shipped.map(({ sizes, ...rest }) => {
-    const shared = v.safeParse(sharedSizesSchema, sizes);
-    return v.parse(modelSchema, { ...rest, sizes: shared.success ? expand(sets, shared.output) : sizes });
+  return shipped.map((written) => {
+    if (!('set' in written.sizes)) return v.parse(modelSchema, written);
+    const model = v.parse(modelSchema, { ...written, sizes: {} });
+    // What a set holds was judged with it, and not again for each model that takes it.
+    model.sizes = expand(sets, v.parse(sharedSizesSchema, written.sizes));
+    return model;
   });
 }
 
