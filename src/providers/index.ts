@@ -1,4 +1,5 @@
 // The providers, one line each, and the contract that each fulfils.
+import { createByteplus } from './byteplus.ts';
 import { createFal } from './fal.ts';
 import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
@@ -28,6 +29,7 @@ export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
 /** Those that are reached over the network, with an account. */
 export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
+  createByteplus,
   createFal,
   createGoogle,
   createKling,

@@ -98,6 +98,8 @@ export function createLeonardo(): Provider {
     serves: (model) => Object.hasOwn(MODELS, model),
     canTake,
     submitIsRepeatable: false,
+    // A reference takes two calls before the one that counts, and that one may be made twice.
+    submitTimeoutMs: 110_000,
     submit,
     poll: (providerJobId, context) => poll(providerJobId, context, patience),
     openOutput: (output, _order, context) => wire.openLink(context, output.url, { hosts: OUTPUT_HOSTS }),
@@ -226,7 +228,6 @@ function refusalOf(answer: wire.WireAnswer, context: ProviderContext): AttemptOu
   return wire.refusedSubmit(answer, context.clock.now(), reason);
 }
 
-/** What it says is wrong, where that is certain; empty otherwise. */
 function errorIn({ status, json }: wire.WireAnswer): string {
   return status < 500 && createdOf(json) === null ? wire.saidBy(json) : '';
 }
