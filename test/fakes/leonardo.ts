@@ -25,6 +25,7 @@ type Refusal =
   | 'error-extension'
   | 'error-model'
   | 'error-service'
+  | 'error-service-words'
   | 'error-rate'
   | 'error-rate-later'
   | 'error-internal';
@@ -33,7 +34,7 @@ export type LeonardoFaults = {
   /** Instead of taking an order. */
   create: Refusal | BadAnswer | null;
   /** Instead of the answer to an order that was taken. */
-  created: 'error-service' | BadAnswer | null;
+  created: 'error-service' | 'error-service-words' | BadAnswer | null;
   poll:
     | 'failed'
     | 'no_output'
@@ -69,9 +70,11 @@ export type FakeGeneration = {
   hasAudio?: boolean;
   createdAt: number;
   polls: number;
+  isPublic: unknown;
   parameters: Record<string, unknown>;
 };
 
+type Envelope = { model: string; public: unknown; parameters: Record<string, unknown> };
 export type LeonardoFake = Awaited<ReturnType<typeof startLeonardoFake>>;
 
 const USER_ID = '0f5c4e2a-1b0d-4c5e-9a77-3d2e1f0a9b8c';
@@ -128,7 +131,7 @@ export async function startLeonardoFake({ now, apiKey, session }: LeonardoFakeOp
       hasUpload: (id) => uploads.get(id) instanceof Uint8Array,
     });
     if (wrong !== null) return recorded('leonardo/error-validation', { message: wrong });
-    const { model, parameters } = request.json as { model: string; parameters: Record<string, unknown> };
+    const { model, public: isPublic, parameters } = request.json as Envelope;
     const { prompt, width, height, duration, motion_has_audio } = parameters;
     const generation: FakeGeneration = {
       id: randomUUID(),
@@ -139,6 +142,7 @@ export async function startLeonardoFake({ now, apiKey, session }: LeonardoFakeOp
       ...(duration === undefined ? {} : { seconds: Number(duration), hasAudio: motion_has_audio !== false }),
       createdAt: now(),
       polls: 0,
+      isPublic,
       parameters,
     };
     generations.push(generation);

@@ -186,6 +186,17 @@ describe('what became of a submit', () => {
     expect(await find(scene, late)).toMatchObject({ kind: 'unknown' });
   });
 
+  test('is not looked for further back than it was sent', async () => {
+    const scene = await openScene();
+    await lose(scene);
+    const sentAt = scene.clock.now() - 2 * MINUTE_MS;
+    const [one] = scene.fake.generations;
+    if (one === undefined) throw new Error('there is no generation');
+    const old = { ...one, createdAt: sentAt - 2 * MINUTE_MS };
+    scene.fake.generations.splice(0, 1, ...Array.from({ length: 250 }, () => old));
+    expect(await find(scene, { sentAt })).toMatchObject({ kind: 'failed' });
+  });
+
   for (const fault of ['error-key', 'error-rate', 'error-service', 'html', 'reset', 'hang'] as const) {
     test(`cannot be told when there is no list: ${fault}`, async () => {
       const scene = await openScene();

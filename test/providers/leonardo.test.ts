@@ -148,7 +148,16 @@ describe('an order that is not taken', () => {
 });
 
 describe('an order that was taken', () => {
-  for (const fault of ['error-service', 'reset', 'hang', 'html', 'empty', 'not_json', 'slow'] as const) {
+  for (const fault of [
+    'error-service',
+    'error-service-words',
+    'reset',
+    'hang',
+    'html',
+    'empty',
+    'not_json',
+    'slow',
+  ] as const) {
     test(`is of unknown outcome when the answer is lost: ${fault}`, async () => {
       const fake = await startFake();
       fake.faults.created = fault;
@@ -206,6 +215,25 @@ describe('an order that was taken', () => {
       expect(fake.generations).toHaveLength(1);
     });
   }
+
+  test('says exactly what was ordered, one of it and not for the public', async () => {
+    const fake = await startFake();
+    await submit(bench(fake, IMAGE));
+    await submit(bench(fake, VIDEO));
+    const [image, film] = fake.generations;
+    const common = { prompt: 'a pier at dawn', quantity: 1 };
+    expect(image).toMatchObject({ model: 'gpt-image-2', isPublic: false });
+    expect(image?.parameters).toEqual({
+      ...common,
+      width: 1376,
+      height: 768,
+      quality: 'LOW',
+      prompt_enhance: 'OFF',
+    });
+    expect(film).toMatchObject({ model: 'seedance-2.0-fast', isPublic: false });
+    const sound = { duration: 5, motion_has_audio: true, seed: 7 };
+    expect(film?.parameters).toEqual({ ...common, width: 1280, height: 720, ...sound });
+  });
 
   test('asks three times for what is late, and no longer', async () => {
     const fake = await startFake();
