@@ -1,5 +1,6 @@
 // The composition root: from a configuration and a runtime to a gateway that answers requests and does its work.
 // Everything is joined here and nowhere else, and nothing here decides anything.
+import { createAccounts } from './accounts/index.ts';
 import { createAudit } from './audit/index.ts';
 import { createCatalog } from './catalog/index.ts';
 import type { Config } from './config.ts';
@@ -34,7 +35,7 @@ export type App = {
 };
 
 export type AppParts = {
-  config: Pick<Config, 'trustedProxies' | 'region'>;
+  config: Pick<Config, 'trustedProxies' | 'region' | 'providerUrls'>;
   runtime: Runtime;
   store: SqliteStore;
   dataDir: string;
@@ -71,18 +72,28 @@ export function createApp(parts: AppParts): App {
     ...(parts.freeBytes === undefined ? {} : { freeBytes: parts.freeBytes }),
   });
   const { requireRoom } = health;
-  const jobs = createJobs({ db, runtime, ...leaves, providers: parts.providers, requireRoom, owner });
-  const operations = createOperations({ db, ...leaves, jobs });
+  const { providers } = parts;
+  const { providerUrls } = parts.config;
+  const accounts = createAccounts({ db, runtime, providers, providerUrls, masterKey });
+  const jobs = createJobs({ db, runtime, ...leaves, accounts, providers, requireRoom, owner });
+  const operations = createOperations({ db, ...leaves, accounts, jobs });
   const addressKey = deriveKey(masterKey, 'address-hash');
   const http = createHttp({
-    ...{ db, runtime, health, jobs, operations, ...leaves },
+    ...{ db, runtime, health, accounts, jobs, operations, ...leaves },
     operatorKeys: parts.operatorKeys,
     trustedProxies: parts.config.trustedProxies,
     hashAddress: (address) => hmacBase64Url(addressKey, address),
     publicUrl: parts.publicUrl,
     schedulerLagMs: () => scheduler.lagMs(),
   });
-  const tasks = houseTasks({ db, runtime, engine: jobs.engine, takeUses: http.takeKeyUses, ...leaves });
+  const tasks = houseTasks({
+    db,
+    runtime,
+    engine: jobs.engine,
+    takeUses: http.takeKeyUses,
+    accounts,
+    ...leaves,
+  });
   const taskWorker = createTaskWorker({ db, clock, log: runtime.log, tasks });
   const scheduler = createScheduler({ clock, log: runtime.log, workers: [jobs.engine, taskWorker] });
   db.subscribe('job-due', scheduler.nudge);

@@ -57,6 +57,36 @@ const operatorKeys = v.pipe(
   v.everyItem((key) => !PLACEHOLDER.test(key), 'holds a placeholder instead of a key of your own'),
 );
 
+/** The providers with accounts, and what each is called. */
+export const PROVIDER_NAMES = {
+  bfl: 'Black Forest Labs',
+  byteplus: 'BytePlus ModelArk',
+  dashscope: 'Alibaba Model Studio (DashScope)',
+  fal: 'fal',
+  google: 'the Gemini API',
+  kling: 'Kling',
+  leonardo: 'Leonardo',
+  luma: 'Luma',
+  minimax: 'MiniMax',
+  openai: 'OpenAI',
+  replicate: 'Replicate',
+  runway: 'Runway',
+} as const;
+
+type ProviderId = keyof typeof PROVIDER_NAMES;
+const PROVIDER_IDS = Object.keys(PROVIDER_NAMES) as ProviderId[];
+
+function urlName<Id extends ProviderId>(id: Id): `SLUICE_${Uppercase<Id>}_URL` {
+  return `SLUICE_${id.toUpperCase() as Uppercase<Id>}_URL`;
+}
+
+const providerUrl = (id: ProviderId) =>
+  setting({
+    schema: v.optional(publicUrl),
+    default: "the provider's own",
+    meaning: `The base of the API of ${PROVIDER_NAMES[id]}; a private host is allowed for its calls only.`,
+  });
+
 const addressList = v.pipe(
   text,
   v.transform((value) => value.split(',').map((item) => item.trim())),
@@ -145,6 +175,18 @@ export const SETTINGS = {
     default: 'local',
     meaning: 'The name of the place where this gateway runs, as the API reports it.',
   }),
+  SLUICE_BFL_URL: providerUrl('bfl'),
+  SLUICE_BYTEPLUS_URL: providerUrl('byteplus'),
+  SLUICE_DASHSCOPE_URL: providerUrl('dashscope'),
+  SLUICE_FAL_URL: providerUrl('fal'),
+  SLUICE_GOOGLE_URL: providerUrl('google'),
+  SLUICE_KLING_URL: providerUrl('kling'),
+  SLUICE_LEONARDO_URL: providerUrl('leonardo'),
+  SLUICE_LUMA_URL: providerUrl('luma'),
+  SLUICE_MINIMAX_URL: providerUrl('minimax'),
+  SLUICE_OPENAI_URL: providerUrl('openai'),
+  SLUICE_REPLICATE_URL: providerUrl('replicate'),
+  SLUICE_RUNWAY_URL: providerUrl('runway'),
   LOG_LEVEL: setting({
     schema: v.optional(
       v.pipe(text, v.picklist(LOG_LEVELS, `is not one of ${LOG_LEVELS.join(', ')}`)),
@@ -173,6 +215,8 @@ export type Config = {
   masterKeyFile: string | null;
   trustedProxies: readonly string[];
   region: string;
+  /** Where the operator has the API of a provider, by the provider's name; those not named are where they are. */
+  providerUrls: Readonly<Record<string, string>>;
   logLevel: (typeof LOG_LEVELS)[number];
 };
 
@@ -211,6 +255,12 @@ export function parseConfig(environment: RawSettings, file: RawSettings = {}): C
     masterKeyFile: values.SLUICE_MASTER_KEY_FILE ?? null,
     trustedProxies: values.SLUICE_TRUSTED_PROXIES ?? [],
     region: values.SLUICE_REGION,
+    providerUrls: Object.fromEntries(
+      PROVIDER_IDS.flatMap((id) => {
+        const url = values[urlName(id)];
+        return url === undefined ? [] : [[id, url]];
+      }),
+    ),
     logLevel: values.LOG_LEVEL,
   };
 }

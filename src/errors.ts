@@ -123,6 +123,7 @@ export const ERROR_CATALOGUE = {
     false,
     'The reference names no source, more than one, or one that is not allowed.',
   ),
+  provider_key_rejected: entry('BSE2020', 400, false, 'The provider does not take the credential.'),
   generation_not_found: entry('BSE3001', 404, false, 'There is no such job for this key.'),
   generation_not_cancelable: entry('BSE3002', 409, false, 'The job has ended, or can no longer be stopped.'),
   route_not_found: entry('BSE3003', 404, false, 'There is nothing at this path.'),
@@ -160,6 +161,7 @@ export const ERROR_CATALOGUE = {
     'Only an active key that was not rotated before can be rotated.',
   ),
   invalid_state: entry('BSE3012', 409, false, 'The resource is not in a state that allows this.'),
+  account_in_use: entry('BSE3013', 409, false, 'Jobs that are not finished were made with this account.'),
   provider_error: entry('BSE4001', 502, true, 'The provider reported a failure.'),
   provider_timeout: entry(
     'BSE4002',

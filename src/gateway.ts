@@ -16,7 +16,7 @@ import {
 } from './data-folder.ts';
 import { messageOf, StartFault } from './errors.ts';
 import { hasStoredFiles } from './media/index.ts';
-import { createSandbox, type Paint, type Provider } from './providers/index.ts';
+import { createSandbox, PROVIDERS, type Paint, type Provider } from './providers/index.ts';
 import type { Runtime } from './runtime/index.ts';
 import { lockDataFolder } from './store/lock.ts';
 import type { Migration } from './store/migrations/index.ts';
@@ -144,7 +144,11 @@ async function openOn(
     ...{ config, runtime, store, masterKey, operatorKeys },
     dataDir: folder.dir,
     mediaDir: folder.mediaDir,
-    providers: [createSandbox({ paint: paintWith(testCards) }), ...(parts.providers ?? [])],
+    providers: [
+      createSandbox({ paint: paintWith(testCards) }),
+      ...PROVIDERS.map((createProvider) => createProvider()),
+      ...(parts.providers ?? []),
+    ],
     publicUrl: parts.publicUrl,
   });
   await app.resume();

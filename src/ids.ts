@@ -8,6 +8,7 @@ export const ID_PREFIXES = {
   key: 'key',
   job: 'job',
   attempt: 'att',
+  account: 'acc',
   entry: 'led',
   event: 'evt',
   file: 'file',

@@ -1,4 +1,5 @@
 // The recurring tasks of the gateway: their names, when they run (in UTC), and the feature that does the work.
+import type { Accounts } from './accounts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import type { Idempotency } from './idempotency/index.ts';
 import type { Jobs } from './jobs/index.ts';
@@ -13,6 +14,7 @@ import type { SqliteStore } from './store/sqlite.ts';
 export type TaskParts = {
   db: SqliteStore;
   runtime: Runtime;
+  accounts: Accounts;
   catalog: Catalog;
   engine: Jobs['engine'];
   idempotency: Idempotency;
@@ -35,7 +37,7 @@ async function inBatches(work: (limit: number) => Promise<number>): Promise<void
 }
 
 export function houseTasks(parts: TaskParts): Task[] {
-  const { db, runtime, engine, idempotency, keys, ledger, limits, media, takeUses } = parts;
+  const { db, runtime, accounts, engine, idempotency, keys, ledger, limits, media, takeUses } = parts;
   const own = (name: string, cron: string, run: () => Promise<void>): Task => ({
     name,
     cron,
@@ -62,6 +64,8 @@ export function houseTasks(parts: TaskParts): Task[] {
     shared('prune-idempotency-keys', '7 * * * *', () =>
       inBatches((limit) => db.transaction((tx) => idempotency.prune(tx, limit))),
     ),
+    shared('refresh-accounts', '*/5 * * * *', accounts.refreshAll),
+    shared('watch-account-expiry', '*/1 * * * *', accounts.watchExpiry),
     shared('audit-books', '37 * * * *', async () => {
       const report = await ledger.audit(db.read);
       for (const fault of report.faults) runtime.log.error(fault, 'the books do not balance');

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test';
 import {
   parseConfig,
   parseSettingsFile,
+  PROVIDER_NAMES,
   reportConfig,
   SETTING_NAMES,
   SETTINGS,
@@ -41,9 +42,12 @@ test('without any setting everything has its default', () => {
     masterKeyFile: null,
     trustedProxies: [],
     region: 'local',
+    providerUrls: {},
     logLevel: 'info',
   });
 });
+
+const PROVIDER_IDS = Object.keys(PROVIDER_NAMES);
 
 const GOOD: [SettingName, string, keyof Config, unknown][] = [
   ['PORT', '0', 'port', 0],
@@ -75,6 +79,12 @@ const GOOD: [SettingName, string, keyof Config, unknown][] = [
     ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', '::1'],
   ],
   ['SLUICE_REGION', 'eu-west-1', 'region', 'eu-west-1'],
+  ...PROVIDER_IDS.map((id): (typeof GOOD)[number] => [
+    `SLUICE_${id.toUpperCase()}_URL` as SettingName,
+    'http://127.0.0.1:9000/v1/',
+    'providerUrls',
+    { [id]: 'http://127.0.0.1:9000/v1' },
+  ]),
   ['LOG_LEVEL', 'silent', 'logLevel', 'silent'],
 ];
 
@@ -114,6 +124,11 @@ const BAD: [SettingName, string, says: string][] = [
   ['SLUICE_TRUSTED_PROXIES', '10.0.0.0/', 'holds something other than addresses and CIDR ranges'],
   ['SLUICE_TRUSTED_PROXIES', 'fe80::1%eth0', 'holds something other than addresses and CIDR ranges'],
   ['SLUICE_REGION', 'EU West', 'is not 1 to 32 of a-z, 0-9 and -'],
+  ...PROVIDER_IDS.map((id): (typeof BAD)[number] => [
+    `SLUICE_${id.toUpperCase()}_URL` as SettingName,
+    'api.example.com',
+    'is not a URL such as',
+  ]),
   ['LOG_LEVEL', 'loud', 'is not one of debug, info, warn, error, silent'],
 ];
 

@@ -1,4 +1,5 @@
 // All faces on one server.
+import type { Accounts } from '../accounts/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import type { Customers } from '../customers/index.ts';
@@ -33,6 +34,7 @@ export type { Handle, SocketServer } from './server.ts';
 export type HttpParts = {
   db: Db;
   runtime: Runtime;
+  accounts: Accounts;
   audit: Audit;
   catalog: Catalog;
   customers: Customers;

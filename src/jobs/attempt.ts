@@ -2,7 +2,7 @@
 // in between leaves a trace of what may have been sent.
 import * as v from 'valibot';
 import type { Instant } from '../runtime/clock.ts';
-import type { ProviderOutput } from '../providers/index.ts';
+import type { Cost, Fault, ProviderOutput } from '../providers/index.ts';
 import type { AttemptState } from '../store/db.ts';
 
 const outputsSchema = v.array(v.object({ role: v.picklist(['output', 'poster']), url: v.string() }));
@@ -21,6 +21,15 @@ export type Attempt = {
   sentAt: Instant;
   acceptedAt: Instant | null;
   endedAt: Instant | null;
+  /** The account that it is made with; null at a provider that has none. */
+  accountId: string | null;
+  /** What it was expected to cost, in millionths of the account's unit; set aside while it is open. */
+  estimate: number;
+  /** What the provider says that it has cost, in millionths. */
+  cost: number | null;
+  costUnit: Cost['unit'] | null;
+  /** Where it lay that it came to nothing. */
+  fault: Fault | null;
 };
 
 /** The row with its JSON column parsed. */

@@ -1,4 +1,5 @@
 // Jobs: accepted, carried through a provider, ended once. The one feature that combines the others.
+import type { Accounts } from '../accounts/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import type { Customers } from '../customers/index.ts';
 import { GatewayError } from '../errors.ts';
@@ -13,7 +14,10 @@ import type { Runtime } from '../runtime/index.ts';
 import { first, type Connection, type Db, type JobState, type Tx } from '../store/db.ts';
 import { toPage, type Page, type PageRequest } from '../store/page.ts';
 import { readAttempt, type Attempt } from './attempt.ts';
+import { createBegin } from './begin.ts';
+import { createBreakers } from './breaker.ts';
 import { createCaller } from './call.ts';
+import { createCapacity } from './capacity.ts';
 import { createKeep } from './output.ts';
 import { createCancel, type Cancel } from './cancel.ts';
 import { createClockJumps } from './clock-jumps.ts';
@@ -33,6 +37,7 @@ import {
   type JobFilter,
 } from './queries.ts';
 import { createRecentJobs, ownedJob, type Owner, type RecentJobs } from './recent.ts';
+import { createRetryBudget } from './retry-budget.ts';
 import { createCandidates, createRouter } from './route.ts';
 import { createSettle, recordEvent } from './settle.ts';
 import { createStep } from './steps.ts';
@@ -75,6 +80,7 @@ export type Jobs = RecentJobs & {
 export type JobsParts = {
   db: Db;
   runtime: Runtime;
+  accounts: Accounts;
   catalog: Catalog;
   customers: Customers;
   idempotency: Idempotency;
@@ -89,16 +95,20 @@ export type JobsParts = {
 };
 
 export function createJobs(parts: JobsParts): Jobs {
-  const { db, runtime, catalog, customers, ledger, media } = parts;
+  const { db, runtime, catalog, customers, ledger, media, accounts: pool } = parts;
   const { clock, random } = runtime;
-  const router = createRouter(parts.providers);
-  const candidates = createCandidates({ db, catalog, router });
+  const breakers = createBreakers({ clock });
+  const router = createRouter({ providers: parts.providers, pool, breakers });
+  const candidates = createCandidates({ db, catalog, router, pool });
   const settle = createSettle({ ...parts, random });
   const jumps = createClockJumps({ db, clock });
-  const outcomes = createOutcomes({ db, runtime, settle, candidates, jumps });
+  const capacity = createCapacity({ clock, jumps });
+  const outcomes = createOutcomes({ db, runtime, settle, candidates, pool, breakers, capacity, jumps });
   const endings = createEndings({ db, clock });
   const caller = createCaller({ net: runtime.net, clock, keep: createKeep({ media, clock, random }) });
-  const step = createStep({ db, media, router, runtime, outcomes, candidates, caller, deleteAt });
+  const budget = createRetryBudget({ clock });
+  const begin = createBegin({ db, random, pool, candidates, breakers, budget, capacity });
+  const step = createStep({ db, media, router, pool, runtime, outcomes, begin, caller, deleteAt });
 
   async function deleteAt(customerId: string, now: number): Promise<number> {
     const { plan } = await customers.get(db.read, customerId);
@@ -115,7 +125,7 @@ export function createJobs(parts: JobsParts): Jobs {
 
   return {
     ...createRecentJobs({ db, clock }),
-    submit: createSubmit({ ...parts, router, jumps, clock, random }),
+    submit: createSubmit({ ...parts, router, pool, jumps, clock, random }),
     getOwn,
     get,
     list: async (filter, page) =>
@@ -130,7 +140,7 @@ export function createJobs(parts: JobsParts): Jobs {
     },
     attemptsOf: async (jobId) => (await listAttempts(db.read, { jobId })).map(readAttempt),
     eventsOf: (jobId) => listEvents(db.read, { jobId }),
-    cancel: createCancel({ db, router, caller, settle }),
+    cancel: createCancel({ db, router, pool, caller, settle }),
     async waitForEnd(owner, id, ms) {
       await endings.wait(id, ms, async () => isEnded((await getOwn(owner, id)).state));
       return getOwn(owner, id);

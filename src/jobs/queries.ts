@@ -1,5 +1,5 @@
 // The rows of jobs, attempts and events. Every change of a job's state names the state it expects.
-import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, lte, min, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, min, ne, sql } from 'drizzle-orm';
 import type { JobType, Mode } from '../words.ts';
 import {
   command,
@@ -258,6 +258,9 @@ export type AttemptUpdate = {
   outputs: unknown;
   acceptedAt: number | null;
   endedAt: number | null;
+  cost: number | null;
+  costUnit: Tables['attempts']['$inferSelect']['costUnit'];
+  fault: Tables['attempts']['$inferSelect']['fault'];
 };
 
 export const updateAttempt = command(({ q, t }, p: AttemptUpdate) =>
@@ -270,8 +273,50 @@ export const updateAttempt = command(({ q, t }, p: AttemptUpdate) =>
       outputs: p.outputs,
       acceptedAt: p.acceptedAt,
       endedAt: p.endedAt,
+      cost: p.cost,
+      costUnit: p.costUnit,
+      fault: p.fault,
     })
     .where(eq(t.attempts.id, p.id)),
+);
+
+/** What an account's other attempts have at its provider. */
+export const listOrdersOfOthers = statement(
+  ({ q, t }, p: { accountId: string; since: number; otherThan: string }) =>
+    q
+      .select({ providerJobId: t.attempts.providerJobId })
+      .from(t.attempts)
+      .where(
+        and(
+          eq(t.attempts.accountId, p.accountId),
+          gte(t.attempts.sentAt, p.since),
+          ne(t.attempts.id, p.otherThan),
+          isNotNull(t.attempts.providerJobId),
+        ),
+      ),
+);
+
+/** Lets the job that has waited longest for a free account look again; not those whose reference cannot be had. */
+export const wakeOldestWaiting = statement(({ q, t }, p: { now: number }) =>
+  q
+    .update(t.jobs)
+    .set({ dueAt: p.now })
+    .where(
+      sql`${t.jobs.id} = (${q
+        .select({ id: t.jobs.id })
+        .from(t.jobs)
+        .where(
+          and(
+            eq(t.jobs.state, sql`'queued'`),
+            isNull(t.jobs.leaseOwner),
+            eq(t.jobs.tries, sql`0`),
+            gt(t.jobs.dueAt, p.now),
+          ),
+        )
+        .orderBy(asc(t.jobs.createdAt))
+        .limit(fixedLimit(1))})`,
+    )
+    .returning({ id: t.jobs.id }),
 );
 
 /** Ends what is still open of a job's attempts, for the end of the job. */

@@ -8,7 +8,15 @@ import type { Media, StoredFile } from '../media/index.ts';
 import type { Random } from '../runtime/random.ts';
 import { first, type Tx } from '../store/db.ts';
 import { MOVES, readJob, type EndState, type Job } from './job.ts';
-import { closeAttempts, endJob, fenceOpenJob, insertEvent, insertFirstEvent } from './queries.ts';
+import type { Attempt } from './attempt.ts';
+import {
+  closeAttempts,
+  endJob,
+  fenceOpenJob,
+  insertEvent,
+  insertFirstEvent,
+  updateAttempt,
+} from './queries.ts';
 
 /** The actor of everything that happens without anybody asking. */
 export const GATEWAY = 'gateway';
@@ -24,7 +32,12 @@ export type SettleParts = { ledger: Ledger; media: Media; random: Random };
  * Ends a job as it was last seen: `job.leaseNo` must still be the row's, else somebody else moved it meanwhile.
  * @returns the ended job, or null when another ending, or another worker, came first
  */
-export type Settle = (tx: Tx, job: Job, ending: Ending & { actor: string }) => Promise<Job | null>;
+export type Settle = (
+  tx: Tx,
+  job: Job,
+  /** `attempt` is what became of the one that the job ends with, where that is not written down yet. */
+  ending: Ending & { actor: string; attempt?: Attempt | undefined },
+) => Promise<Job | null>;
 
 export function createSettle({ ledger, media, random }: SettleParts): Settle {
   return async (tx, job, ending) => {
@@ -34,6 +47,7 @@ export function createSettle({ ledger, media, random }: SettleParts): Settle {
     await moveCredits(tx, job, ending.state, ending.actor);
     await media.expireReferences(tx, job.id);
     if (ending.state === 'completed') for (const file of ending.files) await media.record(tx, file);
+    if (ending.attempt !== undefined) await updateAttempt(tx, ending.attempt);
     await closeAttempts(tx, { jobId: job.id, isCanceled: ending.state === 'canceled' ? 1 : 0, now: tx.now });
     const ended = first(
       await endJob(tx, {

@@ -1,6 +1,7 @@
 // Accepting a job: the use case behind every dialect's generate route. Idempotency, limits, reservation, job and
 // event are one transaction without any network in it; when it has answered, the job is on disk.
 import { credits } from '../credits.ts';
+import type { Pool, Roster } from '../accounts/index.ts';
 import { assert, GatewayError } from '../errors.ts';
 import type { Catalog, Model, Quote } from '../catalog/index.ts';
 import type { Idempotency, StoredAnswer } from '../idempotency/index.ts';
@@ -45,6 +46,7 @@ export type SubmitParts = {
   limits: Limits;
   media: Media;
   router: Router;
+  pool: Pick<Pool, 'roster'>;
   /** @throws GatewayError `service_unavailable` when the disk has no room for new work */
   requireRoom: () => void;
   jumps: ClockJumps;
@@ -63,9 +65,10 @@ const CAPACITY_RETRY_MS = 10 * SECOND_MS;
 export type Submit = (submitter: Submitter, command: SubmitJob) => Promise<Submitted>;
 
 export function createSubmit(parts: SubmitParts): Submit {
-  const { db, catalog, limits, media } = parts;
+  const { db, catalog, limits, media, pool } = parts;
   return async (submitter, command) => {
     const quote = await catalog.quote(command.model, command.input);
+    const roster = submitter.mode === 'live' ? await pool.roster() : [];
     const reference = await storeInlineReference(parts, submitter.customerId, command.reference);
     try {
       const submitted = await db.transaction((tx) => accept(tx, { submitter, command, quote }));
@@ -93,7 +96,7 @@ export function createSubmit(parts: SubmitParts): Submit {
       const job = makeJob(tx, accepting, parts);
       await limits.requireFreePlace(tx, { ...job, limits: submitter.limits });
       parts.requireRoom();
-      refuseWithoutCapacity(parts.router, command, submitter.mode);
+      refuseWithoutCapacity(parts.router, command, { mode: submitter.mode, roster });
       await reserveAndInsert(tx, job, parts);
       const answer = command.answer(job);
       if (once !== null) await parts.idempotency.claim(tx, { ...once, resourceId: job.id, ...answer });
@@ -150,10 +153,14 @@ function makeJob(
   };
 }
 
-function refuseWithoutCapacity(router: Router, command: SubmitJob, mode: Mode): void {
+function refuseWithoutCapacity(
+  router: Router,
+  command: SubmitJob,
+  { mode, roster }: { mode: Mode; roster: Roster },
+): void {
   const { model } = command;
   const order = orderOf({ model: model.id, type: model.type, input: command.input });
-  if (router.candidates(order, { model, mode, failed: [] }).length === 0) {
+  if (router.candidates(order, { model, mode, failed: [], roster }).length === 0) {
     throw new GatewayError('provider_unavailable', { retryAfterMs: CAPACITY_RETRY_MS });
   }
 }

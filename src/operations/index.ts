@@ -1,5 +1,6 @@
 // What operators do to customers, keys, credits, plans, prices and jobs. Each function prepares one audited change;
 // `perform` makes it.
+import type { Accounts } from '../accounts/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { Catalog, Plan, Price, PriceRule } from '../catalog/index.ts';
 import { credits, type Credits } from '../credits.ts';
@@ -11,8 +12,10 @@ import type { ApiKey, KeyChange, Keys, MadeKey, NewKey } from '../keys/index.ts'
 import type { Entry, Ledger } from '../ledger/index.ts';
 import type { Mode } from '../words.ts';
 import type { Db, Tx } from '../store/db.ts';
+import { accountOperations, type AccountOperations } from './accounts.ts';
 import { createPerform, type Action, type Operator, type Perform } from './perform.ts';
 
+export type { ImportedAccount, SkippedRow } from './accounts.ts';
 export type { Action, Once, Operator, Perform, Performed } from './perform.ts';
 
 export type CreditMove = {
@@ -25,7 +28,7 @@ export type CreditMove = {
 };
 type KeyTarget = { customerId: string; id: string };
 
-export type Operations = {
+export type Operations = AccountOperations & {
   perform: Perform;
   createCustomer(customer: NewCustomer & { initialCredits: Credits }): Action<Customer>;
   changeCustomer(id: string, change: CustomerChange): Action<Customer>;
@@ -48,6 +51,7 @@ export const TEST_CREDITS = credits(100_000);
 
 export type OperationsParts = {
   db: Db;
+  accounts: Accounts;
   audit: Audit;
   idempotency: Idempotency;
   catalog: Catalog;
@@ -64,6 +68,7 @@ export function createOperations(parts: OperationsParts): Operations {
     ...keyOperations(parts),
     ...moneyOperations(parts),
     ...jobOperations(parts),
+    ...accountOperations(parts),
   };
 }
 

@@ -79,8 +79,9 @@ export function createScheduler({
         const nextAt = await tick();
         const waiting = [...underway];
         await Promise.all(waiting);
-        // What has just ended may have made something due at this same instant.
-        if (waiting.length === 0 || (nextAt !== null && nextAt > clock.now() && !isNudged)) return nextAt;
+        // What has just ended may have made something due at this same instant; so may what ended during the look.
+        const isMoreDue = isNudged || (nextAt !== null && nextAt <= clock.now());
+        if (!isMoreDue && (waiting.length === 0 || nextAt !== null)) return nextAt;
         isNudged = false;
       }
     },

@@ -5,9 +5,26 @@ import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core';
 import type { Instant } from '../runtime/clock.ts';
 import type { Tables } from './schema/tables.ts';
 
-export { ATTEMPT_OUTCOMES, CUSTOMER_STATUSES, ENTRY_KINDS, FILE_ROLES, JOB_STATES } from './schema/tables.ts';
+export {
+  ATTEMPT_OUTCOMES,
+  COST_UNITS,
+  CREDENTIAL_KINDS,
+  CUSTOMER_STATUSES,
+  ENTRY_KINDS,
+  FAULTS,
+  FILE_ROLES,
+  JOB_STATES,
+} from './schema/tables.ts';
 
-export type { AttemptState, CustomerStatus, EntryKind, FileRole, JobState, Tables } from './schema/tables.ts';
+export type {
+  AccountStatus,
+  AttemptState,
+  CustomerStatus,
+  EntryKind,
+  FileRole,
+  JobState,
+  Tables,
+} from './schema/tables.ts';
 
 /** Drizzle's builders, typed for SQLite and awaited, which both engines' builders satisfy. */
 export type Builders = Pick<
@@ -37,10 +54,11 @@ export type Tx = Connection & {
 
 /**
  * What nodes tell each other. A listener must take it as a hint to look again, never as the news itself.
- * `access`: a customer, key or plan changed. `prices`: a price changed. `job-due`: a job waits for its next step.
+ * `access`: a customer, key or plan changed. `prices`: a price changed. `accounts`: an account changed in more than its
+ * load. `job-due`: a job waits for its next step.
  * `job-changed`: what is shown of the job named as subject has changed. `job-ended`: it has ended.
  */
-export type Topic = 'access' | 'prices' | 'job-due' | 'job-changed' | 'job-ended';
+export type Topic = 'access' | 'prices' | 'accounts' | 'job-due' | 'job-changed' | 'job-ended';
 export type Listener = (subject: string) => void;
 
 export type Db = {

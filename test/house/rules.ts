@@ -27,9 +27,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   providers: ['runtime'],
   scheduler: ['runtime', 'store'],
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, ['runtime', 'store']])),
-  jobs: ['runtime', 'store', 'providers', ...LEAVES],
-  operations: ['runtime', 'store', 'jobs', ...LEAVES],
-  http: ['runtime', 'store', 'jobs', 'operations', 'health.ts', ...LEAVES],
+  accounts: ['runtime', 'store', 'providers'],
+  jobs: ['runtime', 'store', 'providers', 'accounts', ...LEAVES],
+  operations: ['runtime', 'store', 'jobs', 'accounts', ...LEAVES],
+  http: ['runtime', 'store', 'jobs', 'operations', 'accounts', 'health.ts', ...LEAVES],
   backup: ['runtime', 'store', 'media'],
 };
 

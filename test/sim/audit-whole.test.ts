@@ -15,6 +15,10 @@ beforeEach(() => {
 });
 afterEach(() => ruin.close());
 
+/** Those of an attempt at a provider without accounts. */
+const COLUMNS =
+  'id, job_id, number, provider, provider_job_id, outcome, reason, outputs, sent_at, accepted_at, ended_at';
+
 const OPEN = 'SELECT id FROM jobs WHERE ended_at IS NULL ORDER BY id LIMIT 1';
 const COMPLETED = "SELECT id FROM jobs WHERE state = 'completed' ORDER BY id LIMIT 1";
 const LIVE = "SELECT id FROM jobs WHERE state = 'completed' AND mode = 'live' ORDER BY id LIMIT 1";
@@ -54,7 +58,7 @@ const HARMS: readonly (readonly [fault: string, sql: string])[] = [
   ['three providers at most', `UPDATE attempts SET number = number + 3 WHERE job_id = (${COMPLETED})`],
   [
     'only one that certainly came to nothing',
-    `INSERT INTO attempts SELECT 'att_more', job_id, number + 1, 'more', NULL, 'completed', NULL, '[]', sent_at, NULL, ended_at
+    `INSERT INTO attempts (${COLUMNS}) SELECT 'att_more', job_id, number + 1, 'more', NULL, 'completed', NULL, '[]', sent_at, NULL, ended_at
      FROM attempts WHERE job_id = (${COMPLETED})`,
   ],
   [

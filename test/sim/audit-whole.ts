@@ -66,7 +66,20 @@ const RULES: readonly (readonly [rule: string, sql: string])[] = [
   [
     'another attempt follows only one that certainly came to nothing',
     `SELECT a.id FROM attempts a JOIN attempts b ON b.job_id = a.job_id AND b.number < a.number
-     WHERE b.outcome <> 'failed' OR b.accepted_at IS NOT NULL OR b.ended_at IS NULL OR b.provider = a.provider`,
+     WHERE b.outcome <> 'failed' OR b.accepted_at IS NOT NULL OR b.ended_at IS NULL
+       OR b.provider = a.provider AND (b.account_id IS NULL OR coalesce(b.fault, 'provider') = 'provider'
+         OR b.account_id = a.account_id AND b.fault <> 'rate')`,
+  ],
+  [
+    'the slots that an account has taken are those of its open attempts, with what they may cost',
+    `SELECT id FROM accounts WHERE slots_taken <> (
+         SELECT count(*) FROM attempts WHERE account_id = accounts.id AND ended_at IS NULL)
+       OR reserved <> (
+         SELECT coalesce(sum(estimate), 0) FROM attempts WHERE account_id = accounts.id AND ended_at IS NULL)`,
+  ],
+  [
+    'an attempt is made with an account of its provider',
+    `SELECT a.id FROM attempts a JOIN accounts c ON c.id = a.account_id WHERE c.provider <> a.provider`,
   ],
   [
     'the attempts of an ended job have ended',

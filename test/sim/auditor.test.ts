@@ -19,6 +19,10 @@ beforeEach(() => {
 });
 afterEach(() => ruin.close());
 
+/** Those of an attempt at a provider without accounts. */
+const COLUMNS =
+  'id, job_id, number, provider, provider_job_id, outcome, reason, outputs, sent_at, accepted_at, ended_at';
+
 const OPEN = 'SELECT id FROM jobs WHERE ended_at IS NULL ORDER BY id LIMIT 1';
 const LIVE = "SELECT id FROM jobs WHERE state = 'completed' AND mode = 'live' ORDER BY id LIMIT 1";
 
@@ -128,8 +132,8 @@ describe('the audit of a tick', () => {
       'tried again although attempt 1 was unknown',
       ...RELEASE,
       `DELETE FROM attempts WHERE job_id = (${OPEN})`,
-      `INSERT INTO attempts SELECT 'att_1', id, 1, 'third', NULL, 'unknown', NULL, '[]', 1, NULL, NULL FROM jobs WHERE id = (${OPEN})`,
-      `INSERT INTO attempts SELECT 'att_2', id, 2, 'other', NULL, 'sent', NULL, '[]', 1, NULL, NULL FROM jobs WHERE id = (${OPEN})`,
+      `INSERT INTO attempts (${COLUMNS}) SELECT 'att_1', id, 1, 'third', NULL, 'unknown', NULL, '[]', 1, NULL, NULL FROM jobs WHERE id = (${OPEN})`,
+      `INSERT INTO attempts (${COLUMNS}) SELECT 'att_2', id, 2, 'other', NULL, 'sent', NULL, '[]', 1, NULL, NULL FROM jobs WHERE id = (${OPEN})`,
       `${DONE} WHERE id = (${OPEN})`,
     ],
   ];
@@ -161,7 +165,7 @@ describe('the audit of an order that leaves', () => {
     });
     ruin.harm(`UPDATE jobs SET state = 'submitting', mode = 'live' WHERE id = (${OPEN})`);
     ruin.harm(
-      `INSERT OR REPLACE INTO attempts SELECT 'att_new', id, 1, 'third', NULL, 'sent', NULL, '[]', 1, NULL, NULL
+      `INSERT OR REPLACE INTO attempts (${COLUMNS}) SELECT 'att_new', id, 1, 'third', NULL, 'sent', NULL, '[]', 1, NULL, NULL
        FROM jobs WHERE id = (${OPEN})`,
     );
     ruin.harm(
@@ -203,7 +207,7 @@ describe('the audit of an order that leaves', () => {
 
   test('finds one that follows another which may have arrived, or at the same provider', () => {
     ruin.harm(
-      `INSERT INTO attempts SELECT 'att_old', job_id, 0, 'third', NULL, 'unknown', NULL, '[]', 1, NULL, NULL
+      `INSERT INTO attempts (${COLUMNS}) SELECT 'att_old', job_id, 0, 'third', NULL, 'unknown', NULL, '[]', 1, NULL, NULL
        FROM attempts WHERE id = 'att_new'`,
     );
     expect(leave()).toEqual(isSaid('attempt 0 is unknown', 'the same provider was asked before'));

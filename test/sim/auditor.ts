@@ -52,6 +52,7 @@ type AttemptRow = {
   provider: string;
   outcome: string;
   accepted_at: number | null;
+  account_id: string | null;
 };
 
 const SECOND_MS = 1000;
@@ -201,7 +202,8 @@ export function createAuditor({ reader, clock, media, repeatable }: AuditorParts
     for (const other of sql.attempts.all(attempt.job_id)) {
       if (other.id !== attemptId && other.outcome !== 'failed')
         say(`attempt ${other.number} is ${other.outcome}`);
-      if (other.id !== attemptId && other.provider === provider) say('the same provider was asked before');
+      if (other.id !== attemptId && other.provider === provider && other.account_id === null)
+        say('the same provider was asked before');
     }
   }
 

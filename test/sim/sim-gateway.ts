@@ -141,7 +141,7 @@ function joinApp(parts: AppSetting): App {
     },
   };
   return createApp({
-    config: { trustedProxies: [], region: 'sim' },
+    config: { trustedProxies: [], region: 'sim', providerUrls: {} },
     runtime: { clock, random, log, net: mortalNet(net, life) },
     store: mortalStore(store, life),
     dataDir: parts.dir,

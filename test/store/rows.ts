@@ -46,7 +46,8 @@ export const KEY: Row = {
 };
 export const ATTEMPT: Row = {
   ...{ id: 'att_new', job_id: 'job_open', number: 2, provider: 'p', provider_job_id: null, outcome: 'sent' },
-  ...{ reason: null, outputs: '[]', sent_at: 1, accepted_at: null, ended_at: null },
+  ...{ reason: null, outputs: '[]', sent_at: 1, accepted_at: null, ended_at: null, account_id: null },
+  ...{ estimate: 0, cost: null, cost_unit: null, fault: null },
 };
 export const FILE: Row = {
   ...{ id: 'file_new', customer_id: 'cus_1', job_id: 'job_open', role: 'output', position: 1, bytes: 1 },

@@ -1,5 +1,12 @@
 // A provider that does what a test says. Without a script it takes every order, needs two seconds and delivers.
-import type { AttemptOutcome, Order, Provider, ProviderContext } from '../../src/providers/index.ts';
+import type {
+  AttemptOutcome,
+  Order,
+  Provider,
+  ProviderContext,
+  Upstream,
+  Verified,
+} from '../../src/providers/index.ts';
 import { tinyMp4, tinyPng } from './tiny-media.ts';
 
 export type Script = {
@@ -15,6 +22,10 @@ export type Script = {
   poll?: (providerJobId: string, context: ProviderContext) => AttemptOutcome | Promise<AttemptOutcome>;
   cancel?: (providerJobId: string) => boolean | Promise<boolean>;
   openOutput?: (order: Order) => Uint8Array | Promise<Uint8Array>;
+  /** Makes it a provider with accounts: every image costs 10 credits, a video 100 a second. */
+  upstream?: Partial<Omit<Upstream, 'verify'>> & {
+    verify?: (context: ProviderContext) => Verified | Promise<Verified>;
+  };
 };
 
 export type ScriptedProvider = Provider & {
@@ -63,10 +74,34 @@ export function createScriptedProvider(script: Script = {}): ScriptedProvider {
             return cancel(providerJobId);
           },
         }),
+    ...(script.upstream === undefined ? {} : { upstream: scriptedUpstream(script.upstream) }),
     async openOutput(_output, order) {
       calls.opens += 1;
       return { pieces: [script.openOutput === undefined ? mediaFor(order) : await script.openOutput(order)] };
     },
+  };
+}
+
+const COST = { unit: 'credits', source: 'the test', asOf: '2026-11-01' } as const;
+
+function scriptedUpstream({
+  verify = () => ({ kind: 'ok', remoteId: null, balance: null, slots: null }),
+  ...given
+}: NonNullable<Script['upstream']>): Upstream {
+  return {
+    baseUrl: 'https://api.provider.example',
+    outputHosts: [],
+    credentials: ['api_key', 'session'],
+    models: {
+      'openai/gpt-image-2': { raw: 'image', cost: { per: 'job', rates: [{ amount: '10' }], ...COST } },
+      'bytedance/seedance-2.0-fast': {
+        raw: 'video',
+        cost: { per: 'second', rates: [{ amount: '100' }], ...COST },
+      },
+    },
+    capabilities: { cancel: 'none', callback: 'none', hasBalance: true },
+    verify: async (context) => verify(context),
+    ...given,
   };
 }
 

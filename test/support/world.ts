@@ -195,7 +195,7 @@ function joinApp(store: SqliteStore, { dir, runtime, options, life }: AppSetting
   const mediaDir = join(dir, 'media');
   const providers = [createSandbox({ paint: options.paint ?? paintTiny }), ...(options.providers ?? [])];
   return createApp({
-    config: { trustedProxies: options.trustedProxies ?? [], region: 'test' },
+    config: { trustedProxies: options.trustedProxies ?? [], region: 'test', providerUrls: {} },
     runtime: { ...runtime, net: mortalNet(runtime.net, life) },
     store: mortalStore(store, life),
     dataDir: dir,

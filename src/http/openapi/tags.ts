@@ -7,6 +7,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Customers: 'Who may use the gateway, by which plan.',
   'API keys': 'The keys of a customer.',
   Credits: 'The wallets of a customer and the ledger behind them.',
+  'Provider accounts': 'The operator’s own accounts at providers, with which live jobs are done.',
   Jobs: 'The jobs of all customers, for operators.',
   Plans: 'Limits and retention, plan by plan.',
   Prices: 'What jobs cost.',
@@ -18,6 +19,15 @@ export const TAGS: Readonly<Record<string, string>> = {
 /** Chapters that belong together, by who reads them. */
 export const TAG_GROUPS: Readonly<Record<string, readonly string[]>> = {
   'For customers': ['Job API', 'Account', 'Files'],
-  'For operators': ['Customers', 'API keys', 'Credits', 'Jobs', 'Plans', 'Prices', 'Audit'],
+  'For operators': [
+    'Customers',
+    'API keys',
+    'Credits',
+    'Provider accounts',
+    'Jobs',
+    'Plans',
+    'Prices',
+    'Audit',
+  ],
   'For everybody': ['Health', 'Reference'],
 };

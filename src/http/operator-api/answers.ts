@@ -8,7 +8,15 @@ import {
   priceRuleSchema,
 } from '../../catalog/index.ts';
 import { KEY_STATUSES, PRESET_NAMES, SCOPES } from '../../keys/index.ts';
-import { ATTEMPT_OUTCOMES, CUSTOMER_STATUSES, ENTRY_KINDS, FILE_ROLES, JOB_STATES } from '../../store/db.ts';
+import {
+  ATTEMPT_OUTCOMES,
+  COST_UNITS,
+  CUSTOMER_STATUSES,
+  ENTRY_KINDS,
+  FAULTS,
+  FILE_ROLES,
+  JOB_STATES,
+} from '../../store/db.ts';
 import { JOB_TYPES, MODES, REFERENCE_STRENGTHS } from '../../words.ts';
 import { described, named } from '../annotate.ts';
 import { errorTypeSchema } from '../error-body.ts';
@@ -180,6 +188,12 @@ const attemptSchema = v.strictObject({
   providerJobId: textOrNull,
   outcome: v.picklist(ATTEMPT_OUTCOMES),
   reason: described('What the provider said; never shown to customers.', textOrNull),
+  accountId: described('The provider account; null in the sandbox.', textOrNull),
+  fault: described('Where it lay that it came to nothing.', v.nullable(v.picklist(FAULTS))),
+  cost: described(
+    'What the provider says that it has charged us.',
+    v.nullable(v.strictObject({ amount: v.number(), unit: v.picklist(COST_UNITS) })),
+  ),
   sentAt: instant,
   acceptedAt: instantOrNull,
   endedAt: instantOrNull,

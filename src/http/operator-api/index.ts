@@ -1,6 +1,7 @@
-// The operator API under /api: customers, keys, credits, jobs, plans, prices and the audit, for scripts that hold the
+// The operator API under /api: customers, keys, credits, provider accounts, jobs, plans, prices and the audit, for scripts that hold the
 // private key and for the console.
 import { Elysia } from 'elysia';
+import { accountRoutes } from './accounts.ts';
 import { auditRoutes } from './audit.ts';
 import { catalogRoutes } from './catalog.ts';
 import { creditRoutes } from './credits.ts';
@@ -16,6 +17,7 @@ export function createOperatorApi(parts: OperatorApiParts) {
     .use(customerRoutes(parts))
     .use(keyRoutes(parts))
     .use(creditRoutes(parts))
+    .use(accountRoutes(parts))
     .use(jobRoutes(parts))
     .use(catalogRoutes(parts))
     .use(auditRoutes(parts));

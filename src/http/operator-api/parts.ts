@@ -1,4 +1,5 @@
 // What the routes of the operator API are built from, and how each of its changes is made and answered.
+import type { Accounts } from '../../accounts/index.ts';
 import type { Audit } from '../../audit/index.ts';
 import type { Catalog } from '../../catalog/index.ts';
 import type { Customers } from '../../customers/index.ts';
@@ -17,6 +18,7 @@ import { JSON_TYPE } from '../json-text.ts';
 export type OperatorApiParts = {
   db: Db;
   clock: Clock;
+  accounts: Accounts;
   audit: Audit;
   catalog: Catalog;
   customers: Customers;

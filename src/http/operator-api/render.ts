@@ -1,4 +1,5 @@
 // From the features' nouns to what operators read. Secrets have no way here: a key's hash never leaves its feature.
+import { fromMicros } from '../../accounts/index.ts';
 import { effectiveLimits, type Plan, type Price } from '../../catalog/index.ts';
 import type { AuditEvent } from '../../audit/index.ts';
 import type { Customer } from '../../customers/index.ts';
@@ -111,6 +112,12 @@ export function renderAttempt(attempt: Attempt) {
     providerJobId: attempt.providerJobId,
     outcome: attempt.outcome,
     reason: attempt.reason,
+    accountId: attempt.accountId,
+    fault: attempt.fault,
+    cost:
+      attempt.cost === null || attempt.costUnit === null
+        ? null
+        : { amount: fromMicros(attempt.cost), unit: attempt.costUnit },
     sentAt: isoInstant(attempt.sentAt),
     acceptedAt: isoInstantOrNull(attempt.acceptedAt),
     endedAt: isoInstantOrNull(attempt.endedAt),

@@ -20,7 +20,7 @@ const MAX_IP_ENTRY_LENGTH = 45;
 const MAX_AMOUNT = 1_000_000_000_000;
 
 /** A text of people's own: trimmed, not empty, bounded, and without characters that reorder what follows. */
-function ownText(maxLength: number) {
+export function ownText(maxLength: number) {
   const message = `must have 1 to ${maxLength} characters`;
   return v.pipe(
     v.string(),
@@ -204,7 +204,7 @@ export const refundSchema = v.strictObject({ reason });
 export const resolutionSchema = v.strictObject({ outcome: v.literal('failed') });
 
 /** A part of a path: an id of the kind that the example shows. */
-function idParam(text: string, example: string) {
+export function idParam(text: string, example: string) {
   return v.pipe(v.string(), v.description(text), v.examples([example]));
 }
 const customerId = idParam('The customer.', 'cus_01m7xyqn02e3fa7ae8dqfy7sce');

@@ -24,18 +24,24 @@ export const ATTEMPT_OUTCOMES = [
   'canceled',
 ] as const;
 export const FILE_ROLES = ['output', 'poster', 'reference'] as const;
+const ACCOUNT_STATUSES = ['active', 'paused', 'auth_error', 'exhausted', 'expired'] as const;
+export const CREDENTIAL_KINDS = ['api_key', 'session'] as const;
+export const COST_UNITS = ['USD', 'CNY', 'credits'] as const;
+export const FAULTS = ['credential', 'balance', 'rate', 'model', 'provider'] as const;
 
 export type JobState = (typeof JOB_STATES)[number];
 export type CustomerStatus = (typeof CUSTOMER_STATUSES)[number];
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 export type AttemptState = (typeof ATTEMPT_OUTCOMES)[number];
 export type FileRole = (typeof FILE_ROLES)[number];
+export type AccountStatus = (typeof ACCOUNT_STATUSES)[number];
 
 /** The drizzle tables in the given kit. JSON columns are `unknown` here: the feature that owns one parses it. */
 export function defineTables(kit: Kit) {
   return {
     ...peopleTables(kit),
     ...moneyTables(kit),
+    ...accountTables(kit),
     ...jobTables(kit),
     ...outputTables(kit),
     ...houseTables(kit),
@@ -133,6 +139,41 @@ function moneyTables({ table, text, word, integer, json, primaryKey }: Kit) {
   return { wallets, ledgerEntries, priceVersions };
 }
 
+function accountTables({ table, text, word, integer, json }: Kit) {
+  const accounts = table('accounts', {
+    id: text().primaryKey(),
+    provider: text().notNull(),
+    label: text().notNull(),
+    credentialKind: word(CREDENTIAL_KINDS).notNull(),
+    sealedCredential: text().notNull(),
+    credentialHash: text().notNull(),
+    credentialHint: text().notNull(),
+    remoteId: text(),
+    status: word(ACCOUNT_STATUSES).notNull(),
+    lastError: text(),
+    priority: integer().notNull(),
+    weight: integer().notNull(),
+    models: json<unknown>(),
+    refusedModels: json<unknown>().notNull(),
+    slots: integer().notNull(),
+    slotsTaken: integer().notNull(),
+    floor: integer().notNull(),
+    reserved: integer().notNull(),
+    balanceUnit: word(COST_UNITS),
+    available: integer(),
+    subscription: integer(),
+    paid: integer(),
+    checkedAt: integer(),
+    cooldownUntil: integer(),
+    cooldownSteps: integer().notNull(),
+    expiresAt: integer(),
+    usedAt: integer(),
+    createdAt: integer().notNull(),
+    updatedAt: integer().notNull(),
+  });
+  return { accounts };
+}
+
 function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
   const jobs = table('jobs', {
     id: text().primaryKey(),
@@ -172,6 +213,11 @@ function jobTables({ table, text, word, integer, json, primaryKey }: Kit) {
     sentAt: integer().notNull(),
     acceptedAt: integer(),
     endedAt: integer(),
+    accountId: text(),
+    estimate: integer().notNull(),
+    cost: integer(),
+    costUnit: word(COST_UNITS),
+    fault: word(FAULTS),
   });
   const inFlight = table(
     'in_flight',

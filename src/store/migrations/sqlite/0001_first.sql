@@ -208,6 +208,52 @@ WHEN NEW.state IN ('completed', 'failed', 'canceled') AND NEW.price > 0 AND NOT 
 )
 BEGIN SELECT RAISE(ABORT, 'a job ends together with its reservation'); END;
 
+-- The operator's accounts at providers. Amounts are millionths of the account's unit.
+CREATE TABLE accounts (
+  id TEXT PRIMARY KEY,
+  provider TEXT NOT NULL,
+  label TEXT NOT NULL,
+  credential_kind TEXT NOT NULL CHECK (credential_kind IN ('api_key', 'session')),
+  -- Under the master key, and bound to the id of this row.
+  sealed_credential TEXT NOT NULL,
+  -- Keyed, so that it tells of a second import and of nothing else.
+  credential_hash TEXT NOT NULL,
+  credential_hint TEXT NOT NULL,
+  remote_id TEXT,
+  status TEXT NOT NULL CHECK (status IN ('active', 'paused', 'auth_error', 'exhausted', 'expired')),
+  last_error TEXT,
+  priority INTEGER NOT NULL CHECK (priority >= 0),
+  weight INTEGER NOT NULL CHECK (weight >= 1),
+  models TEXT,
+  refused_models TEXT NOT NULL,
+  slots INTEGER NOT NULL CHECK (slots >= 1),
+  slots_taken INTEGER NOT NULL CHECK (slots_taken >= 0),
+  floor INTEGER NOT NULL CHECK (floor >= 0),
+  reserved INTEGER NOT NULL CHECK (reserved >= 0),
+  balance_unit TEXT CHECK (balance_unit IN ('USD', 'CNY', 'credits')),
+  available INTEGER,
+  subscription INTEGER,
+  paid INTEGER,
+  checked_at INTEGER,
+  cooldown_until INTEGER,
+  -- How many cooldowns in a row; each is longer than the one before.
+  cooldown_steps INTEGER NOT NULL CHECK (cooldown_steps >= 0),
+  expires_at INTEGER,
+  used_at INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  CHECK ((balance_unit IS NULL) = (available IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX accounts_once ON accounts (provider, credential_hash);
+CREATE TRIGGER accounts_keep_slots BEFORE UPDATE OF slots_taken ON accounts
+WHEN NEW.slots_taken > OLD.slots_taken AND NEW.slots_taken > NEW.slots
+BEGIN SELECT RAISE(ABORT, 'an account gives no more slots than it has'); END;
+CREATE TRIGGER accounts_keep_floor BEFORE UPDATE OF reserved ON accounts
+WHEN NEW.reserved > OLD.reserved AND NEW.available - NEW.reserved < NEW.floor
+BEGIN SELECT RAISE(ABORT, 'an account promises no more than it has'); END;
+CREATE TRIGGER accounts_keep_used BEFORE DELETE ON accounts WHEN OLD.slots_taken > 0
+BEGIN SELECT RAISE(ABORT, 'an account in use is not deleted'); END;
+
 CREATE TABLE attempts (
   id TEXT PRIMARY KEY,
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -221,9 +267,39 @@ CREATE TABLE attempts (
   outputs TEXT NOT NULL,
   sent_at INTEGER NOT NULL,
   accepted_at INTEGER,
-  ended_at INTEGER
+  ended_at INTEGER,
+  -- Not a reference: attempts outlive the account that they were made with.
+  account_id TEXT,
+  -- What the account was expected to be charged, in its own unit; set aside while the attempt is open.
+  estimate INTEGER NOT NULL DEFAULT 0 CHECK (estimate >= 0),
+  -- What the provider says that it has charged.
+  cost INTEGER,
+  cost_unit TEXT,
+  fault TEXT CHECK (fault IN ('credential', 'balance', 'rate', 'model', 'provider')),
+  CHECK ((cost IS NULL) = (cost_unit IS NULL))
 ) STRICT;
+-- An attempt holds a slot of its account, and what it may cost, from its first moment to its last and once.
+CREATE TRIGGER attempts_take_slot AFTER INSERT ON attempts WHEN NEW.account_id IS NOT NULL AND NEW.ended_at IS NULL
+BEGIN UPDATE accounts
+  SET slots_taken = slots_taken + 1, reserved = reserved + NEW.estimate, used_at = NEW.sent_at
+  WHERE id = NEW.account_id; END;
+CREATE TRIGGER attempts_give_back AFTER UPDATE OF ended_at ON attempts
+WHEN OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL AND NEW.account_id IS NOT NULL
+BEGIN UPDATE accounts
+  SET slots_taken = slots_taken - 1, reserved = reserved - NEW.estimate,
+    -- Until the balance is next read: whatever the provider may have worked on counts as charged.
+    available = available - CASE WHEN NEW.outcome NOT IN ('accepted', 'completed', 'unknown') THEN 0
+      WHEN NEW.cost_unit = balance_unit THEN NEW.cost ELSE NEW.estimate END
+  WHERE id = NEW.account_id; END;
+CREATE TRIGGER attempts_keep_account BEFORE UPDATE OF account_id, estimate ON attempts
+WHEN NEW.account_id IS NOT OLD.account_id OR NEW.estimate <> OLD.estimate
+BEGIN SELECT RAISE(ABORT, 'an attempt keeps its account'); END;
+CREATE TRIGGER attempts_end_once BEFORE UPDATE OF ended_at ON attempts
+WHEN OLD.ended_at IS NOT NULL AND NEW.ended_at IS NOT OLD.ended_at AND OLD.account_id IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'an attempt ends once'); END;
 CREATE UNIQUE INDEX attempts_by_job ON attempts (job_id, number);
+-- What each account was lately asked for.
+CREATE INDEX attempts_by_account ON attempts (account_id, sent_at) WHERE account_id IS NOT NULL;
 
 CREATE TABLE files (
   id TEXT PRIMARY KEY,
