@@ -5,6 +5,7 @@ import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
+import { feat(providers): replicate } from './createReplicate.ts';
 import type { Provider } from './provider.ts';
 
 export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';
@@ -35,4 +36,5 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   createKling,
   createLeonardo,
   createOpenai,
+  feat(providers): replicate,
 ];
