@@ -5,8 +5,8 @@ import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
-import { feat(providers): replicate } from './createReplicate.ts';
 import type { Provider } from './provider.ts';
+import { createReplicate } from './replicate.ts';
 
 export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';
 export type {
@@ -36,5 +36,5 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   createKling,
   createLeonardo,
   createOpenai,
-  feat(providers): replicate,
+  createReplicate,
 ];
