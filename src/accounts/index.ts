@@ -1,12 +1,18 @@
 // Accounts of the operator's at providers: the pool that live jobs are done with. Their credentials are sealed, and
 // leave this folder only inside the way in that a single call is given.
 import { deriveKey, type MasterKey } from '../crypto.ts';
-import type { Order, Provider, Verified, Credential } from '../providers/index.ts';
+import {
+  estimateCost,
+  type Order,
+  type Provider,
+  type Verified,
+  type Credential,
+} from '../providers/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { first, type Db } from '../store/db.ts';
 import { createGates } from './access.ts';
 import { readAccount } from './account.ts';
-import { estimateOf, type Amount } from './amount.ts';
+import type { Amount } from './amount.ts';
 import { createBook, type Book } from './book.ts';
 import { createPool, type Pool } from './pool.ts';
 import { previewSubmit, type Preview } from './preview.ts';
@@ -72,7 +78,7 @@ export function createAccounts({ db, runtime, masterKey, ...setting }: AccountsP
         throw new GatewayError('invalid_state', { message: `${provider.id} does not serve ${order.model}.` });
       }
       const { clock } = runtime;
-      const estimate = estimateOf(served.cost, order);
+      const estimate = estimateCost(served.cost, order);
       const [account, now] = [readAccount(row), clock.now()];
       return {
         request: await previewSubmit(provider, order, { account: gates.enter(row), clock }),

@@ -1,13 +1,12 @@
 // The engine's side of accounts: whether anybody could do an order, who is to do this one, the way in for an attempt
 // that was made, and what its outcome says about the account.
 import { messageOf } from '../errors.ts';
-import type { AccountAccess, Order, Provider } from '../providers/index.ts';
+import { estimateCost, type AccountAccess, type Order, type Provider } from '../providers/index.ts';
 import { SECOND_MS } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { first, type Connection, type Db, type Tx } from '../store/db.ts';
 import type { Gates } from './access.ts';
 import { readAccount, type Account, type AccountRow } from './account.ts';
-import { estimateOf } from './amount.ts';
 import { endCooldowns, findAccount, listAll, listOfProvider, updateAccount } from './queries.ts';
 import { expectedCharge, inOrder, isFit, isFree } from './select.ts';
 import { standingAfterFault, type FaultReport } from './verdict.ts';
@@ -68,7 +67,7 @@ export function createPool({ db, runtime, gates }: { db: Db; runtime: Runtime; g
 
   function wantedOf({ provider, order, without }: Wish) {
     const cost = provider.upstream?.models[order.model]?.cost ?? null;
-    return { order, without, estimate: estimateOf(cost, order) };
+    return { order, without, estimate: estimateCost(cost, order) };
   }
 
   function enter(row: AccountRow): AccountAccess | null {

@@ -2,11 +2,11 @@
 // paste. No database, no provider.
 import { describe, expect, test } from 'bun:test';
 import { cooldownEnd, shownStatus, type Account } from '../../src/accounts/account.ts';
-import { estimateOf, fromMicros, parseDecimal, toMicros } from '../../src/accounts/amount.ts';
+import { fromMicros, parseDecimal, toMicros } from '../../src/accounts/amount.ts';
 import { readPaste } from '../../src/accounts/paste.ts';
 import { inOrder, isFit, isFree } from '../../src/accounts/select.ts';
 import { standingAfterCheck, standingAfterFault } from '../../src/accounts/verdict.ts';
-import type { CostRule, Order } from '../../src/providers/index.ts';
+import type { Order } from '../../src/providers/index.ts';
 
 const NOW = 1_800_000_000_000;
 const ORDER: Order = { model: 'm', type: 'image', prompt: 'a', width: 1000, height: 500 };
@@ -191,24 +191,6 @@ describe('amounts', () => {
       expect(parseDecimal(text)).toBeNull();
     }
     expect(fromMicros(parseDecimal('12.345678') ?? 0)).toBe(12.345678);
-  });
-
-  const rule = (per: CostRule['per'], rates: CostRule['rates']): CostRule => ({
-    ...{ per, rates, unit: 'USD', source: 's', asOf: '2026-11-01' },
-  });
-  test('of an order go by job, second or million pixels, and by the first rate that fits', () => {
-    expect(estimateOf(rule('job', [{ amount: '0.04' }]), ORDER)).toEqual({ micros: 40_000, unit: 'USD' });
-    expect(estimateOf(rule('megapixel', [{ amount: '0.04' }]), ORDER)?.micros).toBe(20_000);
-    const film: Order = { ...ORDER, type: 'video', durationSeconds: 3, hasAudio: true };
-    const rates = [
-      { when: { hasAudio: false }, amount: '1' },
-      { when: { maxHeight: 480 }, amount: '2' },
-      { amount: '0.1' },
-    ];
-    expect(estimateOf(rule('second', rates), film)?.micros).toBe(300_000);
-    expect(estimateOf(rule('second', rates), { ...film, height: 480 })?.micros).toBe(6_000_000);
-    expect(estimateOf(rule('job', [{ when: { quality: 'HIGH' }, amount: '1' }]), ORDER)).toBeNull();
-    expect(estimateOf(null, ORDER)).toBeNull();
   });
 });
 
