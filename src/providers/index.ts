@@ -1,12 +1,13 @@
 // The providers, one line each, and the contract that each fulfils.
+import { createBfl } from './bfl.ts';
 import { createByteplus } from './byteplus.ts';
 import { createFal } from './fal.ts';
 import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
 import { createOpenai } from './openai.ts';
-import type { Provider } from './provider.ts';
 import { createReplicate } from './replicate.ts';
+import type { Provider } from './provider.ts';
 
 export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';
 export type {
@@ -30,6 +31,7 @@ export { createSandbox, type Paint, type PaintOrder } from './sandbox.ts';
 /** Those that are reached over the network, with an account. */
 export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
+  createBfl,
   createByteplus,
   createFal,
   createGoogle,
