@@ -5,6 +5,7 @@ import { createFal } from './fal.ts';
 import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
+import { createMinimax } from './minimax.ts';
 import { createOpenai } from './openai.ts';
 import { createReplicate } from './replicate.ts';
 import type { Provider } from './provider.ts';
@@ -37,6 +38,7 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   createGoogle,
   createKling,
   createLeonardo,
+  createMinimax,
   createOpenai,
   createReplicate,
 ];
