@@ -44,6 +44,20 @@ export const KEY: Row = {
   },
   ...{ successor_id: null, revoked_at: null },
 };
+export const ACCOUNT: Row = {
+  ...{ id: 'acc_1', provider: 'p', label: 'One', credential_kind: 'api_key', sealed_credential: 'v1.x.y' },
+  ...{ credential_hash: 'h', credential_hint: '…1', remote_id: null, status: 'active', last_error: null },
+  ...{ priority: 100, weight: 1, models: null, refused_models: '[]', slots: 2, slots_taken: 0, floor: 10 },
+  ...{ reserved: 0, balance_unit: 'USD', available: 100, subscription: null, paid: null, checked_at: 1 },
+  ...{
+    cooldown_until: null,
+    cooldown_steps: 0,
+    expires_at: null,
+    used_at: null,
+    created_at: 1,
+    updated_at: 1,
+  },
+};
 export const ATTEMPT: Row = {
   ...{ id: 'att_new', job_id: 'job_open', number: 2, provider: 'p', provider_job_id: null, outcome: 'sent' },
   ...{ reason: null, outputs: '[]', sent_at: 1, accepted_at: null, ended_at: null, account_id: null },
@@ -113,8 +127,8 @@ export async function openRowBench(): Promise<RowBench> {
     await ledger.capture(tx, { ...wallet, amount: credits(20), reservationId: 'job_completed' });
     for (const state of ['canceled', 'completed'])
       handle.exec(`UPDATE jobs SET state = '${state}', ended_at = 2 WHERE id = 'job_${state}'`);
-    insert('in_flight', { customer_id: 'cus_1', type: 'image', count: 1 });
     insert('api_keys', { ...KEY, id: 'key_1', hash: 'taken' });
+    insert('accounts', ACCOUNT);
     insert('attempts', { ...ATTEMPT, id: 'att_1', number: 1 });
     insert('files', { ...FILE, id: 'file_1', position: 0 });
     insert('events', { ...EVENT, id: 'evt_1', number: 1 });
