@@ -32,7 +32,9 @@ export type AttemptRow = {
   provider_job_id: string | null;
   outcome: AttemptState;
   reason: string | null;
+  sent_at: number;
   ended_at: number | null;
+  account_id: string | null;
 };
 
 /** What a customer orders; an image in live mode unless told. */
