@@ -63,7 +63,7 @@ const MODELS: Readonly<Record<string, Served>> = {
 
 /** Dollars for the first million pixels and for each further one; a reference costs as much as a further one. */
 function flux2(raw: string, first: number, further: number): Served {
-  const amountOf = (megapixels: number) => (first + (megapixels - 1) * further).toFixed(4);
+  const amountOf = (megapixels: number) => String(Number((first + (megapixels - 1) * further).toFixed(4)));
   const cost: CostRule = {
     per: 'job',
     unit: 'USD',

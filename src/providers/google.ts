@@ -331,7 +331,7 @@ const WORDS: readonly (readonly [RegExp, Refusal])[] = [
   [/BILLING_DISABLED|FAILED_PRECONDITION.*billing/i, fails('balance')],
   [/responsible ai|sensitive words|usage guidelines|safety|violat/i, rejects('content_policy_violation')],
   [/unable to (process|decode|load|read) .*image|image is not valid/i, rejects('file_load_error')],
-  [/FAILED_PRECONDITION|NOT_FOUND/, fails('model')],
+  [/FAILED_PRECONDITION|NOT_FOUND|PERMISSION_DENIED.* model\b/, fails('model')],
   [/PERMISSION_DENIED/, fails('credential')],
   // A server that is overloaded says so before it begins.
   [/UNAVAILABLE/, fails('provider')],

@@ -116,8 +116,10 @@ export function refusedSubmit(answer: WireAnswer, now: number, reason = answer.t
       if (answer.json === undefined) return failed('provider');
       return { kind: 'rejected', code: 'invalid_input', reason: told };
     case 401:
-    case 403:
       return failed('credential');
+    case 403:
+      // Whoever stands in between refuses us, and has not looked at the credential.
+      return failed(answer.json === undefined ? 'provider' : 'credential');
     case 402:
       return failed('balance');
     case 404:

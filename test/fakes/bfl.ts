@@ -43,6 +43,7 @@ export type SubmitFault =
   | keyof typeof REFUSALS
   | 'busy_with_header'
   | 'reset_before'
+  | 'forbidden_page'
   | 'error_after'
   | 'bad_gateway'
   | 'no_id'
@@ -123,6 +124,7 @@ export async function startFakeBfl(
     if (request.headers.get('x-key') !== key) return replay('not-authenticated');
     if (path.endsWith('/v1/get_result')) return poll(request.url);
     if (submit === 'reset_before') return 'reset';
+    if (submit === 'forbidden_page') return badAnswer('html', 403);
     if (submit === 'busy_with_header') {
       const refused = replay('busy-without-hint');
       refused.headers.set('retry-after', '9');

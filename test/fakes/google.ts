@@ -22,6 +22,7 @@ const REFUSALS = {
   no_credits: 'no-credits',
   location: 'location',
   no_model: 'no-model',
+  model_denied: 'model-denied',
   rate: 'rate-limit',
   rate_with_delay: 'rate-limit-delay',
   rate_for_the_day: 'rate-limit-day',
@@ -45,6 +46,7 @@ const POLL_ENDINGS = {
 export type SubmitFault =
   | keyof typeof REFUSALS
   | 'reset_before'
+  | 'forbidden_page'
   | 'error_after'
   | 'deadline_after'
   | 'blocked'
@@ -156,6 +158,7 @@ export async function startFakeGoogle(
     if (path.startsWith('/v1beta/files/') || path.startsWith('/download/')) return file(path);
     if (path.includes('/operations/')) return poll(path.slice('/v1beta/'.length));
     if (submit === 'reset_before') return 'reset';
+    if (submit === 'forbidden_page') return badAnswer('html', 403);
     if (submit !== null && isRefusal(submit)) return replay(REFUSALS[submit]);
     if (path === '/v1beta/models') return isBad(submit) ? badAnswer(submit) : replay('models');
     const [, model = '', verb] = /^\/v1beta\/models\/([\w.-]+):(\w+)$/.exec(path) ?? [];

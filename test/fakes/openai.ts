@@ -23,6 +23,7 @@ export type OpenaiFault =
   | keyof typeof REFUSALS
   | 'rate_with_hint'
   | 'reset_before'
+  | 'forbidden_page'
   | 'error_after'
   | 'bad_gateway'
   | 'no_image'
@@ -94,6 +95,7 @@ export async function startFakeOpenai(key: string): Promise<FakeOpenai> {
   async function answer(request: FakeRequest): Promise<FakeAnswer> {
     const fault = fake.faults.request;
     if (fault === 'reset_before') return 'reset';
+    if (fault === 'forbidden_page') return badAnswer('html', 403);
     if (request.headers.get('authorization') !== `Bearer ${key}`) return replay('bad-key');
     if (fault === 'rate_with_hint') {
       const limited = replay('rate-limit');

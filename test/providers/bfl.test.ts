@@ -86,6 +86,7 @@ const patienceFor = (fault: string) => ({ deadlineMs: WAITED_FOR.has(fault) ? 20
 
 const SUBMITS: readonly (readonly [SubmitFault, object, number])[] = [
   ['bad_key', { ...FAILED, fault: 'credential' }, 0],
+  ['forbidden_page', { ...FAILED, fault: 'provider' }, 0],
   ['no_credits', { ...FAILED, fault: 'balance' }, 0],
   ['busy', { ...FAILED, fault: 'rate' }, 0],
   ['no_model', { ...FAILED, fault: 'model' }, 0],
@@ -109,7 +110,9 @@ describe('what Black Forest Labs answers to an order', () => {
   for (const [fault, outcome, accepted] of SUBMITS) {
     test(`${fault} is ${Object.values(outcome).join(', ')}`, async () => {
       fake.faults.submit = fault;
-      expect(await submit(IMAGE, patienceFor(fault))).toMatchObject(outcome);
+      const told = await submit(IMAGE, patienceFor(fault));
+      expect(told).toMatchObject(outcome);
+      expect(JSON.stringify(told)).not.toMatch(/canary/);
       expect(fake.accepted).toBe(accepted);
     });
   }
@@ -365,7 +368,16 @@ describe('the credential of Black Forest Labs', () => {
     expect(await verify({ credential: { kind: 'api_key', apiKey: 'x' } })).toMatchObject({ kind: 'refused' });
   });
 
-  for (const fault of ['error_before', 'overloaded', 'busy', 'html', 'empty', 'reset', 'hang'] as const) {
+  for (const fault of [
+    'forbidden_page',
+    'error_before',
+    'overloaded',
+    'busy',
+    'html',
+    'empty',
+    'reset',
+    'hang',
+  ] as const) {
     test(`is not judged by ${fault}`, async () => {
       fake.faults.submit = fault;
       expect(await verify({ deadlineMs: 200 })).toMatchObject({ kind: 'unreachable' });

@@ -110,11 +110,13 @@ const WAITED_FOR = new Set<string>(['hang', 'slow', 'enormous']);
 const BOTH: readonly (readonly [SubmitFault, object, number])[] = [
   ['bad_key', { ...FAILED, fault: 'credential' }, 0],
   ['key_blocked', { ...FAILED, fault: 'credential' }, 0],
+  ['forbidden_page', { ...FAILED, fault: 'provider' }, 0],
   ['unauthenticated', { ...FAILED, fault: 'credential' }, 0],
   ['billing', { ...FAILED, fault: 'balance' }, 0],
   ['no_credits', { ...FAILED, fault: 'balance' }, 0],
   ['location', { ...FAILED, fault: 'model' }, 0],
   ['no_model', { ...FAILED, fault: 'model' }, 0],
+  ['model_denied', { ...FAILED, fault: 'model' }, 0],
   ['rate', { ...FAILED, fault: 'rate' }, 0],
   ['moderation', UNSAFE, 0],
   ['bad_image', { kind: 'rejected', code: 'file_load_error' }, 0],
@@ -319,7 +321,16 @@ describe('the credential of Google', () => {
     });
   }
 
-  for (const fault of ['error_before', 'overloaded', 'rate', 'html', 'empty', 'reset', 'hang'] as const) {
+  for (const fault of [
+    'forbidden_page',
+    'error_before',
+    'overloaded',
+    'rate',
+    'html',
+    'empty',
+    'reset',
+    'hang',
+  ] as const) {
     test(`is not judged by ${fault}`, async () => {
       fake.faults.submit = fault;
       expect(await verify({ deadlineMs: 200 })).toMatchObject({ kind: 'unreachable' });

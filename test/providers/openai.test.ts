@@ -64,6 +64,7 @@ providerContract({
 const FAILED = { kind: 'failed', code: 'provider_error' } as const;
 const FAULTS: readonly (readonly [OpenaiFault, object, number])[] = [
   ['bad_key', { ...FAILED, fault: 'credential' }, 0],
+  ['forbidden_page', { ...FAILED, fault: 'provider' }, 0],
   ['unverified', { ...FAILED, fault: 'model' }, 0],
   ['no_model', { ...FAILED, fault: 'model' }, 0],
   ['moderation', { kind: 'rejected', code: 'content_policy_violation' }, 0],
@@ -212,7 +213,16 @@ describe('the credential of OpenAI', () => {
     expect(JSON.stringify(told)).not.toMatch(/key-cana|9c51/);
   });
 
-  for (const fault of ['error_before', 'overloaded', 'rate', 'html', 'empty', 'reset', 'hang'] as const) {
+  for (const fault of [
+    'forbidden_page',
+    'error_before',
+    'overloaded',
+    'rate',
+    'html',
+    'empty',
+    'reset',
+    'hang',
+  ] as const) {
     test(`is not judged by ${fault}`, async () => {
       fake.faults.request = fault;
       expect(await verify({ deadlineMs: 250 })).toMatchObject({ kind: 'unreachable' });
