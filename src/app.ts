@@ -62,7 +62,7 @@ export function createApp(parts: AppParts): App {
   const ledger = createLedger({ random });
   const limits = createLimits({ clock });
   const store = parts.mediaStore ?? createMediaDisk(parts.mediaDir);
-  const media = createMedia({ db, store, linkKey: deriveKey(masterKey, 'media-links'), clock });
+  const media = createMedia({ db, store, linkKey: deriveKey(masterKey, 'media-links'), clock, random });
   const owner = makeId('node', { now: clock.now(), random });
   const leaves = { audit, catalog, customers, idempotency, keys, ledger, limits, media };
   const health = createHealth({

@@ -58,6 +58,12 @@ export const ERROR_CATALOGUE = {
     true,
     'As many jobs of this type are in flight as the plan allows. Wait until one ends.',
   ),
+  upload_limit_exceeded: entry(
+    'BSE1011',
+    429,
+    true,
+    'As many uploads wait to be used as one customer may have. Order with one, or wait until one expires.',
+  ),
   invalid_signature: entry('BSE1010', 403, false, "The link's signature is wrong, or the link has expired."),
   invalid_input: entry(
     'BSE2001',
@@ -114,7 +120,7 @@ export const ERROR_CATALOGUE = {
     'BSE2017',
     415,
     false,
-    'The body must be sent as `Content-Type: application/json`.',
+    'The body is of a type that the route does not take, which is `application/json` as a rule, or compressed.',
   ),
   idempotency_key_required: entry('BSE2018', 400, false, 'This route needs an `Idempotency-Key` header.'),
   invalid_reference_image: entry(

@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   entry: 'led',
   event: 'evt',
   file: 'file',
+  upload: 'upl',
   request: 'req',
   audit: 'aud',
   node: 'node',

@@ -60,6 +60,7 @@ export function houseTasks(parts: TaskParts): Task[] {
       if (uses.size > 0) await db.transaction((tx) => keys.touch(tx, uses));
     }),
     own('delete-expired-media', '*/1 * * * *', () => inBatches(media.deleteExpired)),
+    own('delete-expired-uploads', '*/1 * * * *', () => inBatches(media.uploads.deleteExpired)),
     shared('sweep-orphaned-media', '17 4 * * *', () => inBatches(media.sweepOrphans)),
     shared('prune-idempotency-keys', '7 * * * *', () =>
       inBatches((limit) => db.transaction((tx) => idempotency.prune(tx, limit))),

@@ -36,8 +36,16 @@ export const listNewestKept = statement(({ q, t }, p: { now: number; limit: numb
 );
 
 /** Which of these the database knows. */
-export const listKnown = ({ q, t }: Connection, ids: readonly string[]) =>
-  q
-    .select({ id: t.files.id })
-    .from(t.files)
-    .where(inArray(t.files.id, [...ids]));
+export async function listKnown({ q, t }: Connection, ids: readonly string[]): Promise<{ id: string }[]> {
+  const { files, uploads } = t;
+  return [
+    ...(await q
+      .select({ id: files.id })
+      .from(files)
+      .where(inArray(files.id, [...ids]))),
+    ...(await q
+      .select({ id: uploads.fileId })
+      .from(uploads)
+      .where(inArray(uploads.fileId, [...ids]))),
+  ];
+}

@@ -6,6 +6,9 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** A 10 MiB image in base64, and the rest of the request. */
 export const MAX_IMAGE_BODY_BYTES = 14 * 1024 * 1024;
 
+/** A 10 MiB image as it is, and the frame of a form around it. */
+export const MAX_UPLOAD_BODY_BYTES = 10 * 1024 * 1024 + 64 * 1024;
+
 /** Refuses by the declared size, before anything is read. @throws GatewayError `payload_too_large` */
 export function refuseDeclaredSize(request: Request, maxBytes: number): void {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);

@@ -70,7 +70,7 @@ export function createHttp(parts: HttpParts): Http {
   const describe = () => createOpenApiDocument({ routes, publicUrl: parts.publicUrl(), version: VERSION });
   const app = createRootApp(runtime)
     .use(createHealthRoutes({ ...parts, route }))
-    .use(createJobApi({ ...parts, clock, route }))
+    .use(createJobApi({ ...parts, clock, route, requireRoom: parts.health.requireRoom }))
     .use(createUsageRoute({ ...parts, route }))
     .use(createFileRoutes({ ...parts, route }))
     .use(createOperatorApi({ ...parts, clock, route }))

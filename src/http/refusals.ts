@@ -34,7 +34,7 @@ export function refusalsOf({ declaration, input }: DeclaredRoute): ErrorCode[] {
       // The request line and the query are checked everywhere.
       'invalid_input',
       ...OF_ACCESS[access.kind],
-      ...(input.body === undefined ? [] : OF_BODY),
+      ...(input.body === undefined && declaration.fileBody === undefined ? [] : OF_BODY),
       ...OF_KEY[idempotencyKey],
       ...errors,
     ]),

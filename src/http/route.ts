@@ -39,6 +39,8 @@ export type RouteDeclaration = RouteDoc & {
   access: Access;
   idempotencyKey?: KeyRule;
   maxBodyBytes?: number;
+  /** The body is a file and not JSON: as the part of a form that has this name, or as it is with one of the types. */
+  fileBody?: { field: string; types: readonly string[] };
   /** No body at all is an empty object: for routes on which every field has a default. */
   isBodyOptional?: true;
 };
@@ -74,6 +76,12 @@ export type RouteMaker = {
     beforeHandle: (context: HookContext) => void;
     detail: object;
   };
+  /** For a route whose body is a file: the handler gets its bytes, whatever they are. */
+  withFile(declaration: RouteDeclaration): {
+    parse: (context: HookContext) => Promise<Uint8Array>;
+    transform: (context: HookContext) => void | Promise<void>;
+    detail: object;
+  };
 };
 
 export function createRouteMaker(admission: Admission): RouteMaker {
@@ -83,19 +91,26 @@ export function createRouteMaker(admission: Admission): RouteMaker {
     return admission(request, bearer, { access, idempotencyKey });
   }
 
+  async function read(declaration: RouteDeclaration, request: Request): Promise<Uint8Array> {
+    const maxBytes = declaration.maxBodyBytes ?? MAX_BODY_BYTES;
+    refuseDeclaredSize(request, maxBytes);
+    // Nobody without a key makes us read a body; that there is none is for `admit` to say.
+    return isAnonymous(declaration, request) ? new Uint8Array() : readBody(request, maxBytes);
+  }
+
   return {
     plain: (declaration) => ({
       transform: ({ request, route, bearer }) => admit(declaration, { request, route, bearer }),
       detail: { [DECLARATION]: declaration },
     }),
+    withFile: (declaration) => ({
+      parse: ({ request }) => read(declaration, request),
+      transform: ({ request, route, bearer }) => admit(declaration, { request, route, bearer }),
+      detail: { [DECLARATION]: declaration },
+    }),
     withBody(declaration) {
-      const maxBytes = declaration.maxBodyBytes ?? MAX_BODY_BYTES;
       return {
-        async parse({ request }) {
-          refuseDeclaredSize(request, maxBytes);
-          // Nobody without a key makes us read a body; that there is none is for `admit` to say.
-          return isAnonymous(declaration, request) ? new Uint8Array() : readBody(request, maxBytes);
-        },
+        parse: ({ request }) => read(declaration, request),
         // After the bearer plugin, before validation.
         async transform(context) {
           await admit(declaration, {

@@ -4,11 +4,13 @@ import { GatewayError, type ErrorCode } from '../errors.ts';
 import { makeId } from '../ids.ts';
 import {
   MAX_REFERENCE_BYTES,
+  noSuchUpload,
   readReferenceImage,
   type Media,
   type ParsedReference,
   type ReferenceImage,
   type StoredFile,
+  type UploadOwner,
 } from '../media/index.ts';
 import { HOUR_MS, SECOND_MS, type Clock } from '../runtime/clock.ts';
 import type { Net } from '../runtime/net.ts';
@@ -23,6 +25,15 @@ export type ReferenceParts = { db: Db; media: Media; net: Net; clock: Clock; ran
 
 /** A reference that is on disk already and gets its row with the job. */
 export type IncomingReference = Omit<StoredFile, 'jobId' | 'createdAt'>;
+
+/** The reference of an order before the order is accepted. */
+export type Incoming = {
+  file: IncomingReference | null;
+  /** The upload that the file is a copy of. */
+  uploadId: string | null;
+  /** Why it cannot be accepted. To be thrown only when it is known that the order is not a repetition. */
+  refusal: GatewayError | null;
+};
 
 export type LoadedReference =
   | { kind: 'ready'; reference: NonNullable<Order['reference']> | null }
@@ -39,17 +50,23 @@ const DOWNLOAD_DEADLINE_MS = 15 * SECOND_MS;
 const MAX_REDIRECTS = 3;
 
 /**
- * Puts an inline reference on disk, before the transaction that accepts its job.
+ * Puts a reference that needs no fetching on disk, before the transaction that accepts its job: an inline one, or a copy
+ * of an upload.
  * @throws GatewayError `service_unavailable` when the disk does not take it
  */
-export async function storeInlineReference(
-  { media, random, clock }: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
-  customerId: string,
+export async function storeIncoming(
+  parts: Pick<ReferenceParts, 'media' | 'random' | 'clock'>,
+  owner: UploadOwner,
   reference: ParsedReference | null,
-): Promise<IncomingReference | null> {
-  if (reference === null || reference.source.kind !== 'inline') return null;
+): Promise<Incoming> {
+  const none: Incoming = { file: null, uploadId: null, refusal: null };
+  if (reference === null || reference.source.kind === 'url') return none;
+  const { source } = reference;
   try {
-    return await storeBytes({ media, random, clock }, customerId, reference.source);
+    const image = source.kind === 'inline' ? source : await parts.media.uploads.open(owner, source.id);
+    if (image === null) return { ...none, refusal: noSuchUpload('path' in source ? source.path : '') };
+    const file = await storeBytes(parts, owner.customerId, image);
+    return { ...none, file, uploadId: source.kind === 'upload' ? source.id : null };
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     throw new GatewayError('service_unavailable', { retryAfterMs: STORE_RETRY_MS, cause });

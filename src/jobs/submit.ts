@@ -16,7 +16,7 @@ import type { Db, Tx } from '../store/db.ts';
 import type { ClockJumps } from './clock-jumps.ts';
 import type { Job, JobInput } from './job.ts';
 import { insertJob } from './queries.ts';
-import { storeInlineReference } from './reference.ts';
+import { storeIncoming } from './reference.ts';
 import { orderOf, type Router } from './route.ts';
 import { recordAcceptance } from './settle.ts';
 
@@ -69,7 +69,8 @@ export function createSubmit(parts: SubmitParts): Submit {
   return async (submitter, command) => {
     const quote = await catalog.quote(command.model, command.input);
     const roster = submitter.mode === 'live' ? await pool.roster() : [];
-    const reference = await storeInlineReference(parts, submitter.customerId, command.reference);
+    const incoming = await storeIncoming(parts, submitter, command.reference);
+    const { file: reference, uploadId } = incoming;
     try {
       const submitted = await db.transaction((tx) => accept(tx, { submitter, command, quote }));
       if (submitted.isReplay) await letGo();
@@ -91,6 +92,7 @@ export function createSubmit(parts: SubmitParts): Submit {
         assert(replay.resourceId !== null, 'a replayed submit has a job');
         return { jobId: replay.resourceId, status: replay.status, body: replay.body, isReplay: true };
       }
+      if (incoming.refusal !== null) throw incoming.refusal;
       // Whatever refuses comes before whatever writes: what has written nothing needs no undoing.
       await limits.admitGeneration(tx, submitter.customerId, submitter.limits);
       const job = makeJob(tx, accepting, parts);
@@ -101,6 +103,7 @@ export function createSubmit(parts: SubmitParts): Submit {
       const answer = command.answer(job);
       if (once !== null) await parts.idempotency.claim(tx, { ...once, resourceId: job.id, ...answer });
       if (reference !== null) await media.record(tx, { ...reference, jobId: job.id, createdAt: tx.now });
+      if (uploadId !== null) await media.uploads.noteUse(tx, uploadId);
       return { jobId: job.id, ...answer, isReplay: false };
     }
   };

@@ -1,5 +1,12 @@
 // What the cleaners of all formats share: reading a file with care, and putting together what of it stays.
 
+export type Cleaned =
+  | { kind: 'clean'; bytes: Uint8Array }
+  /** It ends too soon, or its parts contradict each other. */
+  | { kind: 'broken' }
+  /** Another file begins where the image ends. */
+  | { kind: 'foreign' };
+
 /** Collects the parts of a file that stay, and what stands instead of others. */
 export type CleanCopy = {
   keep(start: number, end: number): void;

@@ -1,7 +1,6 @@
 // A JPEG without metadata: tables, frame and scans, with the three application segments that colours depend on. What
 // cameras append (depth maps, a second picture, a film) is cut off; what makes the file another file too is refused.
-import type { Cleaned } from './clean.ts';
-import { createCleanCopy, isZeroFrom, textAt, viewOf, type CleanCopy } from './clean-copy.ts';
+import { createCleanCopy, isZeroFrom, textAt, viewOf, type CleanCopy, type Cleaned } from './clean-copy.ts';
 import { hasExifPreamble, orientationAlone, withExifPreamble } from './orientation.ts';
 
 const MARKER = 0xff;

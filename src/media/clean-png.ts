@@ -1,7 +1,6 @@
 // A PNG without metadata: the chunks that pixels and colours need, in their order, and nothing behind the last one.
 import { crc32 } from 'node:zlib';
-import type { Cleaned } from './clean.ts';
-import { createCleanCopy, isZeroFrom, textAt, viewOf } from './clean-copy.ts';
+import { createCleanCopy, isZeroFrom, textAt, viewOf, type Cleaned } from './clean-copy.ts';
 import { orientationAlone } from './orientation.ts';
 
 const SIGNATURE_BYTES = 8;

@@ -1,6 +1,5 @@
 // A WebP without metadata: canvas, colour profile, alpha and image, in a container that says its new size.
-import type { Cleaned } from './clean.ts';
-import { createCleanCopy, isZeroFrom, textAt, viewOf } from './clean-copy.ts';
+import { createCleanCopy, isZeroFrom, textAt, viewOf, type Cleaned } from './clean-copy.ts';
 import { orientationAlone } from './orientation.ts';
 
 const RIFF_HEAD_BYTES = 12;

@@ -1,6 +1,7 @@
 // Media: outputs and references as files under our own names, the rows that describe them, and signed links.
 import { GatewayError } from '../errors.ts';
 import { HOUR_MS, SECOND_MS, type Clock, type Instant } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
 import { first, type Connection, type Db, type FileRole, type Tx } from '../store/db.ts';
 import type { MediaStore, Pieces, StoredContent, WrittenFile } from './disk.ts';
 import { isLinkValid, LINK_LIFETIME_MS, makeLink, type Link } from './link.ts';
@@ -11,20 +12,24 @@ import {
   listFiles,
   listFilesToDelete,
   listKept,
+  listUploadedFiles,
   markFilesDeleted,
 } from './queries.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 
 export { createMediaDisk, hasStoredFiles, type MediaStore } from './disk.ts';
 export { readImageHeader, type ImageHeader } from './image-header.ts';
 export { readMp4Header } from './mp4-header.ts';
 export {
   MAX_REFERENCE_BYTES,
+  noSuchUpload,
   parseReference,
   readReferenceImage,
   type ParsedReference,
   type ReferenceImage,
 } from './reference.ts';
 export { FILE_ROUTE } from './link.ts';
+export type { Upload, UploadOwner } from './uploads.ts';
 
 export type StoredFile = {
   id: string;
@@ -70,6 +75,7 @@ export type Media = {
   deleteExpired(limit: number): Promise<number>;
   /** Removes up to `limit` stored files that no row knows, as an interrupted job leaves them; returns how many. */
   sweepOrphans(limit: number): Promise<number>;
+  uploads: Uploads;
 };
 
 const STORE_RETRY_MS = 5 * SECOND_MS;
@@ -81,8 +87,9 @@ export function createMedia(options: {
   store: MediaStore;
   linkKey: Uint8Array;
   clock: Clock;
+  random: Random;
 }): Media {
-  const { db, store, linkKey, clock } = options;
+  const { db, store, linkKey, clock, random } = options;
   /**
    * What this process has written and not recorded yet, and when, by the clock that nobody can set: where the wall
    * clock is set forward, a file that was written a second ago looks like an orphan of long ago.
@@ -91,9 +98,9 @@ export function createMedia(options: {
 
   /** Whether no row knows a file, nor is about to. */
   async function isOrphan(fileId: string): Promise<boolean> {
-    if ((await listKept(db.read, [fileId])).length > 0 || unrecorded.has(fileId)) return false;
+    if (unrecorded.has(fileId) || (await isKnown(db.read, fileId))) return false;
     // Behind every transaction that may be recording it just now.
-    return (await db.transaction((tx) => listKept(tx, [fileId]))).length === 0;
+    return !(await db.transaction((tx) => isKnown(tx, fileId)));
   }
 
   /** A store that does not answer is no reason to believe that the file is gone. */
@@ -105,22 +112,29 @@ export function createMedia(options: {
     }
   }
 
+  const write: MediaStore['write'] = (fileId, pieces, maxBytes) => {
+    unrecorded.set(fileId, clock.elapsedMs());
+    return store.write(fileId, pieces, maxBytes);
+  };
+  const discard = async (fileId: string) => {
+    await store.remove(fileId);
+    unrecorded.delete(fileId);
+  };
+  const markRecorded = (tx: Tx, fileId: string) => {
+    const writtenMs = unrecorded.get(fileId);
+    if (writtenMs === undefined) return;
+    unrecorded.delete(fileId);
+    tx.onRollback(() => unrecorded.set(fileId, writtenMs));
+  };
+
   return {
-    write(fileId, pieces, maxBytes) {
-      unrecorded.set(fileId, clock.elapsedMs());
-      return store.write(fileId, pieces, maxBytes);
-    },
+    write,
     open: store.open,
-    async discard(fileId) {
-      await store.remove(fileId);
-      unrecorded.delete(fileId);
-    },
+    discard,
+    uploads: createUploads({ db, store, clock, random, write, discard, markRecorded }),
     async record(tx, file) {
       await insertFile(tx, file);
-      const writtenMs = unrecorded.get(file.id);
-      if (writtenMs === undefined) return;
-      unrecorded.delete(file.id);
-      tx.onRollback(() => unrecorded.set(file.id, writtenMs));
+      markRecorded(tx, file.id);
     },
     filesOf: (on, jobId) => listFiles(on, { jobId }),
     async expireReferences(tx, jobId) {
@@ -160,4 +174,10 @@ export function createMedia(options: {
       return removed;
     },
   };
+}
+
+/** Whether a row keeps the file. */
+async function isKnown(on: Connection, fileId: string): Promise<boolean> {
+  if ((await listKept(on, [fileId])).length > 0) return true;
+  return (await listUploadedFiles(on, [fileId])).length > 0;
 }

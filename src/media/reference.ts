@@ -2,6 +2,7 @@
 // takes. It never fetches, never decodes pixels, and asks nobody: a URL is only judged here and downloaded later. What
 // it hands on has lost its metadata.
 import { faultyFields, unreachable, type ErrorCode, type GatewayError } from '../errors.ts';
+import { isId } from '../ids.ts';
 import { judgePublicUrl } from '../runtime/public-url.ts';
 import type { ReferenceStrength } from '../words.ts';
 import { cleanImage } from './clean.ts';
@@ -26,6 +27,7 @@ export type ReferenceInput =
   | {
       imageUrl?: string | undefined;
       imageBase64?: string | undefined;
+      uploadId?: string | undefined;
       mimeType?: string | undefined;
       strength?: ReferenceStrength | undefined;
     };
@@ -34,7 +36,9 @@ export type ReferenceInput =
 export type ReferenceImage = { bytes: Uint8Array; header: ImageHeader };
 
 type InlineSource = { kind: 'inline' } & ReferenceImage;
-type ReferenceSource = InlineSource | { kind: 'url'; url: string };
+/** One that was sent ahead; `path` is the field that names it. */
+type UploadSource = { kind: 'upload'; id: string; path: string };
+type ReferenceSource = InlineSource | UploadSource | { kind: 'url'; url: string };
 
 export type ParsedReference = { strength: ReferenceStrength; source: ReferenceSource };
 
@@ -46,7 +50,8 @@ const DATA_SCHEME = /^data:/i;
 const DATA_URL_HEAD = /^([\w!#$&^.+-]+\/[\w!#$&^.+-]+)?(?:;[^;=,\s]+=[^;,\s]*)*;base64$/i;
 
 /**
- * Reads a reference: a public https URL, a data URL, or base64 (standard or URL-safe, padded or not).
+ * Reads a reference: a public https URL, a data URL, base64 (standard or URL-safe, padded or not), or the id of an
+ * upload, which is looked up later.
  * Inline images are checked and cleaned here; a URL's bytes go through `readReferenceImage` once they are there. Every refusal
  * names the field.
  * @throws GatewayError `invalid_reference_image` (no source, two sources, a URL that is not public, broken base64),
@@ -56,7 +61,7 @@ export function parseReference(value: ReferenceInput): ParsedReference {
   if (typeof value === 'string') {
     return { strength: DEFAULT_REFERENCE_STRENGTH, source: readSource(value, ROOT_PATH) };
   }
-  const source = readOneSource(value.imageUrl, value.imageBase64);
+  const source = readOneSource(value);
   // With a URL a declared type decides nothing: the bytes that come do.
   if (source.kind === 'inline') {
     checkDeclaredType(source.header, value.mimeType ?? null, `${ROOT_PATH}.mimeType`);
@@ -64,22 +69,41 @@ export function parseReference(value: ReferenceInput): ParsedReference {
   return { strength: value.strength ?? DEFAULT_REFERENCE_STRENGTH, source };
 }
 
-function readOneSource(imageUrl: string | undefined, imageBase64: string | undefined): ReferenceSource {
-  if (imageUrl !== undefined && imageBase64 !== undefined) {
-    throw refusal('invalid_reference_image', ROOT_PATH, 'has both imageUrl and imageBase64; send one');
+function readOneSource(value: Exclude<ReferenceInput, string>): ReferenceSource {
+  const { imageUrl, imageBase64, uploadId } = value;
+  const named = [imageUrl, imageBase64, uploadId].filter((source) => source !== undefined);
+  if (named.length > 1) {
+    const message = 'has more than one of imageUrl, imageBase64 and uploadId; send one';
+    throw refusal('invalid_reference_image', ROOT_PATH, message);
   }
+  if (uploadId !== undefined) return readUploadId(uploadId, `${ROOT_PATH}.uploadId`);
   if (imageUrl !== undefined) return readSource(imageUrl, `${ROOT_PATH}.imageUrl`);
   if (imageBase64 !== undefined) return readInline(imageBase64, `${ROOT_PATH}.imageBase64`);
-  throw refusal('invalid_reference_image', ROOT_PATH, 'has no source; send imageUrl or imageBase64');
+  throw refusal(
+    'invalid_reference_image',
+    ROOT_PATH,
+    'has no source; send imageUrl, imageBase64 or uploadId',
+  );
 }
 
 function readSource(text: string, path: string): ReferenceSource {
   if (DATA_SCHEME.test(text)) return readDataUrl(text, path);
+  if (isId('upload', text)) return { kind: 'upload', id: text, path };
   if (!SCHEME.test(text)) return readInline(text, path);
   const judged = judgePublicUrl(text);
   if (judged.kind === 'ok') return { kind: 'url', url: judged.url.href };
   // Not which rule it broke: the reasons together would map what is behind the gateway.
   throw refusal('invalid_reference_image', path, 'is not a public https URL');
+}
+
+function readUploadId(text: string, path: string): UploadSource {
+  if (isId('upload', text)) return { kind: 'upload', id: text, path };
+  throw noSuchUpload(path);
+}
+
+/** The same for one that is nobody's, another's, and gone. */
+export function noSuchUpload(path: string): GatewayError {
+  return refusal('invalid_reference_image', path, 'is no upload of yours, or one that has expired');
 }
 
 function readDataUrl(text: string, path: string): InlineSource {

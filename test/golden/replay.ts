@@ -1,6 +1,7 @@
 // Replaying a golden request in a world of its own, and its answer as text in which ids, instants and signatures have
 // names instead of values.
 import { assert } from '../../src/errors.ts';
+import { tinyPng } from '../support/tiny-media.ts';
 import { PUBLIC_URL, type World } from '../support/world.ts';
 import { readGoldenFiles, writeGoldenFile, type GoldenFile } from './exchange-file.ts';
 import { openPlace, SETTINGS } from './settings.ts';
@@ -37,12 +38,20 @@ function toRequest({ request }: GoldenFile, names: Record<string, string>): Requ
   return new Request(PUBLIC_URL + fill(path), {
     method,
     headers: Object.entries(headers).map(([name, value]): [string, string] => [name, fill(value)]),
-    ...(body === null ? {} : { body }),
+    ...(body === null ? {} : { body: bodyOf(fill(body)) }),
   });
 }
 
-/** Time goes on for those who wait. */
+/** The text itself, or the file that a line such as `< png 320 x 256` stands for. */
+function bodyOf(text: string): string | Blob {
+  const [, width, height] = /^< png (\d+) x (\d+)$/.exec(text) ?? [];
+  if (width === undefined || height === undefined) return text;
+  return new Blob([Uint8Array.from(tinyPng(Number(width), Number(height)))]);
+}
+
+/** Time goes on for those who wait, and for nobody else. */
 async function answerOf(world: World, request: Request): Promise<Response> {
+  if (!request.headers.has('prefer') && !request.url.includes('wait=')) return world.app.handle(request);
   let isAnswered = false;
   const answering = world.app.handle(request).finally(() => {
     isAnswered = true;
@@ -77,7 +86,7 @@ function nameValues(text: string, startedAt: number): string {
   };
   const instant = (at: number) => `<start + ${(at - startedAt) / 1000} s>`;
   return text
-    .replaceAll(/\b(cus|key|job|att|led|evt|file|req|aud)_[0-9a-z]{26}\b/g, (id, prefix: string) =>
+    .replaceAll(/\b(cus|key|job|att|led|evt|file|upl|req|aud)_[0-9a-z]{26}\b/g, (id, prefix: string) =>
       numberOf(prefix, id),
     )
     .replaceAll(/\d{4}-\d{2}-\d{2}T[\d:.]+Z/g, (iso) => instant(Date.parse(iso)))

@@ -2,6 +2,7 @@
 // use in braces.
 import { assert } from '../../src/errors.ts';
 import { openWorld, PUBLIC_URL, type TestCustomer, type World } from '../support/world.ts';
+import { tinyPng } from '../support/tiny-media.ts';
 import { createScriptedProvider } from '../support/scripted-provider.ts';
 
 export type Place = { world: World; customer: TestCustomer; fillDisk: () => void };
@@ -113,6 +114,14 @@ export const SETTINGS: Readonly<Record<string, (place: Place) => Promise<Names>>
   'a key for one address': async (place) => ({
     key: (await madeKey(place, { ipAllowlist: ['198.51.100.7'] })).key,
   }),
+  'an upload': async ({ world, customer }) => {
+    const { json } = await world.call('POST', '/v1/uploads', {
+      key: customer.testKey,
+      headers: { 'content-type': 'image/png' },
+      bytes: tinyPng(320, 256),
+    });
+    return { uploadId: String(json['uploadId']) };
+  },
   'a full request window': async (place) => {
     await limit(place, { requestsPerMinute: 1 });
     await place.world.call('GET', '/v1/usage', { key: place.customer.testKey });

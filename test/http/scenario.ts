@@ -170,6 +170,7 @@ export async function countEverything(world: World): Promise<Record<string, numb
     entries: await q.$count(t.ledgerEntries),
     idempotencyKeys: await q.$count(t.idempotencyKeys),
     files: await q.$count(t.files),
+    uploads: await q.$count(t.uploads),
     events: await q.$count(t.events),
     audit: await q.$count(t.auditEvents),
     prices: await q.$count(t.priceVersions),

@@ -14,6 +14,7 @@ const WANTED: Record<string, Scope> = {
   'POST /v1/estimate': 'library:read',
   'GET /v1/models': 'library:read',
   'GET /v1/usage': 'account:read',
+  'POST /v1/uploads': 'generation:write',
 };
 
 let scene: Scene;

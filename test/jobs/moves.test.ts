@@ -144,6 +144,7 @@ function realSettle({ world }: Stage) {
     store: createMediaDisk(`${dir}/media`),
     linkKey: new Uint8Array(32),
     clock,
+    random,
   });
   return createSettle({ ledger: createLedger({ random }), media, random });
 }

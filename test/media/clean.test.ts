@@ -2,7 +2,8 @@
 // the way up stays, and what is cut short or is another file too is not taken.
 import { beforeAll, describe, expect, test } from 'bun:test';
 import * as fc from 'fast-check';
-import { cleanImage, type Cleaned } from '../../src/media/clean.ts';
+import { cleanImage } from '../../src/media/clean.ts';
+import type { Cleaned } from '../../src/media/clean-copy.ts';
 import { readImageHeader } from '../../src/media/image-header.ts';
 import {
   join,

@@ -16,8 +16,8 @@ let folder: string;
 beforeEach(async () => {
   database = openDatabase();
   folder = join(database.dir, 'media');
-  const { store: db, clock } = database;
-  media = createMedia({ db, store: createMediaDisk(folder), linkKey: new Uint8Array(32), clock });
+  const { store: db, clock, random } = database;
+  media = createMedia({ db, store: createMediaDisk(folder), linkKey: new Uint8Array(32), clock, random });
   await db.transaction(async (tx) => {
     handleOf(tx).exec(
       "INSERT INTO customers VALUES ('cus_1', 'n', NULL, NULL, 'free', 'active', NULL, '{}', '{}', 1, 1);" +

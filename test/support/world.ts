@@ -53,6 +53,8 @@ export type CallOptions = {
   body?: unknown;
   /** Instead of a JSON body. */
   text?: string;
+  /** The same, of no type but what the headers say. */
+  bytes?: Uint8Array;
   headers?: Record<string, string>;
   idempotencyKey?: string;
 };
@@ -221,7 +223,7 @@ function masterKey(): MasterKey {
 function makeRequest(
   method: string,
   path: string,
-  { key, body, text, headers, idempotencyKey }: CallOptions,
+  { key, body, text, bytes, headers, idempotencyKey }: CallOptions,
 ): Request {
   const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
   return new Request(PUBLIC_URL + path, {
@@ -233,5 +235,6 @@ function makeRequest(
       ...headers,
     },
     ...(content === undefined ? {} : { body: content }),
+    ...(bytes === undefined ? {} : { body: new Blob([Uint8Array.from(bytes)]) }),
   });
 }

@@ -147,6 +147,21 @@ export const jobListSchema = named(
   }),
 );
 
+export const uploadSchema = named(
+  'Upload',
+  v.strictObject({
+    ok: v.literal(true),
+    uploadId: described('To be sent as `referenceImage`, or as its `uploadId`.', v.string()),
+    contentType: v.string(),
+    bytes: described('What is left of the file without its metadata.', v.number()),
+    width: v.number(),
+    height: v.number(),
+    mode,
+    createdAt: instant,
+    expiresAt: described('Until when orders may name it. Orders that did keep what they need.', instant),
+  }),
+);
+
 export const estimateSchema = named('Estimate', v.strictObject({ ok: v.literal(true), credits }));
 
 const modelSchema = v.strictObject({

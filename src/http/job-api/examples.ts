@@ -83,6 +83,18 @@ export const canceledJobExample = { ...jobExample, status: 'canceled', refundedC
 export const listExample = { ok: true, jobs: [listedJobExample], nextCursor: null };
 export const estimateExample = { ok: true, credits: 9000 };
 
+export const uploadExample = {
+  ok: true,
+  uploadId: 'upl_01m7xyqn02e3fa7ae8dqfy7sce',
+  contentType: 'image/jpeg',
+  bytes: 183_421,
+  width: 1920,
+  height: 1080,
+  mode: 'live',
+  createdAt: CREATED_AT,
+  expiresAt: '2026-11-21T10:00:00.000Z',
+};
+
 export const modelListExample = {
   ok: true,
   models: [

@@ -19,6 +19,8 @@ export type JobApiParts = {
   route: RouteMaker;
   /** The base of links, without a slash at its end. */
   publicUrl: () => string;
+  /** @throws GatewayError `service_unavailable` when the disk has no room for new work */
+  requireRoom: () => void;
 };
 
 /** The two models that this API's generate routes are fixed to. */

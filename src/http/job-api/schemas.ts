@@ -33,7 +33,10 @@ const referenceText = v.pipe(
 const referenceSchema = named(
   'ReferenceImage',
   v.union([
-    described('The same as an object with `imageUrl` alone.', referenceText),
+    described(
+      'The same as an object with `imageUrl` alone; the id of an upload may stand here too.',
+      referenceText,
+    ),
     v.strictObject({
       imageUrl: described(
         'A public `https` address or a data URL of a PNG, JPEG or WebP image of at most 10 MiB.',
@@ -42,6 +45,10 @@ const referenceSchema = named(
       imageBase64: described(
         'The bytes of the image in base64, instead of `imageUrl`.',
         v.exactOptional(referenceText),
+      ),
+      uploadId: described(
+        'What `POST /v1/uploads` has answered, instead of `imageUrl`.',
+        v.exactOptional(v.pipe(v.string(), v.maxLength(100))),
       ),
       mimeType: described(
         'The type of the bytes in `imageBase64`; it must be the true one.',

@@ -25,6 +25,7 @@ export function describeOperation(route: DeclaredRoute, book: SchemaBook): objec
     ...(access.kind === 'customer' ? { 'x-scope': access.scope } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(input.body === undefined ? {} : { requestBody: describeBody(book.of(input.body), declaration) }),
+    ...(declaration.fileBody === undefined ? {} : { requestBody: describeFile(declaration.fileBody) }),
     responses: {
       ...refusalResponses(route, book),
       ...Object.fromEntries(
@@ -105,6 +106,18 @@ function describeBody(
 ): object {
   assert(example !== undefined, 'a route with a body shows an example of it');
   return { required: isBodyOptional !== true, content: { 'application/json': { schema, example } } };
+}
+
+function describeFile({ field, types }: NonNullable<RouteDeclaration['fileBody']>): object {
+  const file = { type: 'string', format: 'binary' };
+  const form = {
+    type: 'object',
+    required: [field],
+    additionalProperties: false,
+    properties: { [field]: file },
+  };
+  const content = types.map((type) => [type, { schema: type === 'multipart/form-data' ? form : file }]);
+  return { required: true, content: Object.fromEntries(content) };
 }
 
 function describeAnswer(declaration: RouteDeclaration, answer: Answer, book: SchemaBook): object {

@@ -248,6 +248,20 @@ function outputTables({ table, text, word, integer, primaryKey }: Kit) {
     deleteAt: integer().notNull(),
     deletedAt: integer(),
   });
+  const uploads = table('uploads', {
+    id: text().primaryKey(),
+    customerId: text().notNull(),
+    mode: word(MODES).notNull(),
+    fileId: text().notNull(),
+    contentType: text().notNull(),
+    bytes: integer().notNull(),
+    sha256: text().notNull(),
+    width: integer().notNull(),
+    height: integer().notNull(),
+    usedAt: integer(),
+    createdAt: integer().notNull(),
+    deleteAt: integer().notNull(),
+  });
   const events = table(
     'events',
     {
@@ -262,7 +276,7 @@ function outputTables({ table, text, word, integer, primaryKey }: Kit) {
     },
     (event) => [primaryKey({ columns: [event.jobId, event.number] })],
   );
-  return { files, events };
+  return { files, uploads, events };
 }
 
 function houseTables({ table, text, integer, json, primaryKey }: Kit) {

@@ -320,6 +320,25 @@ CREATE TABLE files (
 CREATE UNIQUE INDEX files_by_job ON files (job_id, role, position);
 CREATE INDEX files_to_delete ON files (delete_at) WHERE deleted_at IS NULL;
 
+-- Reference images that customers send ahead. No job refers to one: an order takes a copy.
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL REFERENCES customers (id),
+  mode TEXT NOT NULL CHECK (mode IN ('live', 'test')),
+  -- The name of its bytes in the store.
+  file_id TEXT NOT NULL UNIQUE,
+  content_type TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  width INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  used_at INTEGER,
+  created_at INTEGER NOT NULL,
+  delete_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX uploads_by_owner ON uploads (customer_id, mode, delete_at);
+CREATE INDEX uploads_to_delete ON uploads (delete_at);
+
 -- Every transition of every job: its timeline, and the outbox from which other things learn of it.
 CREATE TABLE events (
   id TEXT NOT NULL,
