@@ -9,6 +9,7 @@ import { createMinimax } from './minimax.ts';
 import { createOpenai } from './openai.ts';
 import { createReplicate } from './replicate.ts';
 import type { Provider } from './provider.ts';
+import { createRunway } from './runway.ts';
 
 export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';
 export type {
@@ -41,4 +42,5 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   createMinimax,
   createOpenai,
   createReplicate,
+  createRunway,
 ];
