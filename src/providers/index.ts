@@ -1,6 +1,7 @@
 // The providers, one line each, and the contract that each fulfils.
 import { createBfl } from './bfl.ts';
 import { createByteplus } from './byteplus.ts';
+import { createDashscope } from './dashscope.ts';
 import { createFal } from './fal.ts';
 import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
@@ -35,6 +36,7 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   // In alphabetical order.
   createBfl,
   createByteplus,
+  createDashscope,
   createFal,
   createGoogle,
   createKling,
