@@ -34,6 +34,7 @@ const POLLS = {
   no_sample: 'ready-without-sample',
   unknown_state: 'unknown-status',
   not_found: 'not-found',
+  not_found_at_all: 'no-model',
   busy: 'busy',
   bad_key: 'not-authenticated',
   error: 'server-error',
@@ -51,7 +52,7 @@ export type SubmitFault =
   | 'foreign_polling_url'
   | 'no_cost'
   | BadAnswer;
-export type PollFault = keyof typeof POLLS | BadAnswer;
+export type PollFault = keyof typeof POLLS | 'no_status' | BadAnswer;
 
 export type FakeBfl = {
   origin: string;
@@ -174,6 +175,7 @@ export async function startFakeBfl(
     const fault = fake.faults.poll;
     if (task.polls++ === 0) return replay('pending', { id });
     if (isBad(fault)) return badAnswer(fault);
+    if (fault === 'no_status') return Response.json({ id });
     const name = fault === null ? 'ready' : POLLS[fault];
     return replay(name, { id, sample: sampleOf(id) });
   }

@@ -35,6 +35,7 @@ const POLL_ENDINGS = {
   failed: 'operation-failed',
   refused: 'operation-refused',
   invalid: 'operation-invalid',
+  invalid_status: 'operation-invalid-status',
   filtered: 'operation-filtered',
   no_film: 'operation-empty',
   gone: 'no-operation',
@@ -48,6 +49,7 @@ export type SubmitFault =
   | 'reset_before'
   | 'forbidden_page'
   | 'error_after'
+  | 'error_in_many_words'
   | 'deadline_after'
   | 'blocked'
   | 'unsafe'
@@ -226,6 +228,7 @@ export async function startFakeGoogle(
   function afterAccepting(): FakeAnswer | null {
     const fault = fake.faults.submit;
     if (fault === 'error_after') return replay('internal');
+    if (fault === 'error_in_many_words') return replay('internal-words');
     if (fault === 'deadline_after') return replay('deadline');
     return isBad(fault) ? badAnswer(fault) : null;
   }

@@ -156,6 +156,7 @@ const POLLS: readonly (readonly [PollFault, object])[] = [
   ['bad_image', { kind: 'rejected', code: 'file_load_error' }],
   ['failed', { ...FAILED, fault: 'provider' }],
   ['unknown_state', { kind: 'pending' }],
+  ['no_status', { kind: 'unreachable' }],
   ['busy', { kind: 'unreachable' }],
   ['bad_key', { kind: 'unreachable' }],
   ['error', { kind: 'unreachable' }],
@@ -183,11 +184,14 @@ describe('what Black Forest Labs answers about a job', () => {
   });
 
   test('a job that is not known yet is waited for, and one that is not known any more has failed', async () => {
-    const { poll, clock } = await taken();
-    fake.faults.poll = 'not_found';
-    expect((await poll()).kind).toBe('pending');
-    clock.advance(20_000);
-    expect(await poll()).toMatchObject(FAILED);
+    for (const fault of ['not_found', 'not_found_at_all'] as const) {
+      fake.faults.poll = null;
+      const { poll, clock } = await taken();
+      fake.faults.poll = fault;
+      expect((await poll()).kind).toBe('pending');
+      clock.advance(20_000);
+      expect(await poll()).toMatchObject(FAILED);
+    }
   });
 
   test('the older a job, the rarer the question', async () => {
@@ -294,6 +298,8 @@ describe('what Black Forest Labs is asked for', () => {
     ];
     expect(cannot.filter((order) => canTake(order))).toEqual([]);
     expect(canTake({ ...square, model: 'bfl/flux-kontext-pro', reference: REFERENCE })).toBe(true);
+    expect(canTake({ ...square, model: 'bfl/flux-1.1-pro', width: 256, height: 1440 })).toBe(true);
+    expect(canTake({ ...IMAGE, width: 64, height: 64 })).toBe(true);
   });
 });
 
@@ -315,7 +321,11 @@ describe('the callbacks of Black Forest Labs', () => {
     const { told } = await ordered();
     expect(fake.ordered?.body).toMatchObject({ webhook_url: CALLBACK_URL });
     expect(told).toMatchObject({ kind: 'pending', providerJobId: 'task-2' });
-    expect(createBfl().upstream?.capabilities.callback).toBe('none');
+    expect(createBfl().upstream?.capabilities).toEqual({
+      cancel: 'none',
+      callback: 'none',
+      hasBalance: true,
+    });
   });
 
   test('are signed with a secret that is not the key', async () => {

@@ -123,6 +123,7 @@ const BOTH: readonly (readonly [SubmitFault, object, number])[] = [
   ['overloaded', { ...FAILED, fault: 'provider' }, 0],
   ['error_before', { kind: 'unknown' }, 0],
   ['error_after', { kind: 'unknown' }, 1],
+  ['error_in_many_words', { kind: 'unknown' }, 1],
   ['deadline_after', { kind: 'unknown' }, 1],
   ['reset_before', { kind: 'unknown' }, 0],
   ['reset', { kind: 'unknown' }, 1],
@@ -187,6 +188,7 @@ const POLLS: readonly (readonly [PollFault, object])[] = [
   ['refused', UNSAFE],
   ['filtered', UNSAFE],
   ['invalid', { kind: 'rejected', code: 'invalid_input' }],
+  ['invalid_status', { kind: 'rejected', code: 'invalid_input' }],
   ['gone', FAILED],
   ['unknown_state', { kind: 'pending' }],
   ['overloaded', { kind: 'unreachable' }],
@@ -300,6 +302,12 @@ describe('what Google is asked for', () => {
     expect(cannot.filter((order) => canTake(order))).toEqual([]);
     expect(canTake({ ...VIDEO, width: 1920, height: 1080, durationSeconds: 8 })).toBe(true);
   });
+});
+
+test('Google can neither stop a film, nor call back, nor say what is left', () => {
+  const { cancel, upstream } = createGoogle();
+  expect(cancel).toBeUndefined();
+  expect(upstream?.capabilities).toEqual({ cancel: 'none', callback: 'none', hasBalance: false });
 });
 
 describe('the credential of Google', () => {

@@ -150,7 +150,10 @@ describe('what OpenAI is asked for', () => {
     await submit({ ...IMAGE, reference: REFERENCE });
     expect(fake.ordered?.path).toBe('/v1/images/edits');
     expect(await fake.ordered?.image?.bytes()).toEqual(new Uint8Array(REFERENCE.bytes));
+    expect(fake.ordered?.image?.name).toBe('reference.png');
     expect(fake.ordered?.fields).not.toHaveProperty('input_fidelity');
+    await submit({ ...IMAGE, reference: { ...REFERENCE, contentType: 'image/jpeg' } });
+    expect(fake.ordered?.image).toMatchObject({ name: 'reference.jpg', type: 'image/jpeg' });
   });
 
   test('the strength of a reference becomes its fidelity, where the model has one', async () => {
@@ -193,6 +196,12 @@ describe('what OpenAI is asked for', () => {
   });
 });
 
+test('OpenAI can neither stop a picture, nor call back, nor say what is left', () => {
+  const { cancel, upstream } = createOpenai();
+  expect(cancel).toBeUndefined();
+  expect(upstream?.capabilities).toEqual({ cancel: 'none', callback: 'none', hasBalance: false });
+});
+
 describe('the credential of OpenAI', () => {
   const verify = (more: Partial<AdapterBenchOptions> = {}) => {
     const { provider, context } = bench(IMAGE, more);
@@ -206,12 +215,14 @@ describe('the credential of OpenAI', () => {
     expect(await verify()).toEqual(good);
   });
 
-  test('is refused in words that do not quote it', async () => {
-    fake.faults.request = 'bad_key';
-    const told = await verify();
-    expect(told).toMatchObject({ kind: 'refused' });
-    expect(JSON.stringify(told)).not.toMatch(/key-cana|9c51/);
-  });
+  for (const fault of ['bad_key', 'unverified'] as const) {
+    test(`is refused by ${fault}, in words that do not quote it`, async () => {
+      fake.faults.request = fault;
+      const told = await verify();
+      expect(told).toMatchObject({ kind: 'refused' });
+      expect(JSON.stringify(told)).not.toMatch(/canary|key-cana|9c51/);
+    });
+  }
 
   for (const fault of [
     'forbidden_page',
