@@ -13,6 +13,8 @@ const NEVER = new Set([
   0xc3, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd8, 0xde, 0xdf,
 ]);
 const JFIF_BYTES = 14;
+/** Segments, scans and fill bytes: more than any camera writes. */
+const MAX_STEPS = 4096;
 
 type Segment = { marker: number; at: number; dataAt: number; end: number };
 
@@ -20,7 +22,8 @@ export function cleanJpeg(bytes: Uint8Array): Cleaned {
   const copy = createCleanCopy(bytes);
   copy.keep(0, 2);
   const seen = { frames: 0, scans: 0, isTurned: false };
-  for (let at = 2; at + 2 <= bytes.length;) {
+  let at = 2;
+  for (let step = 0; step < MAX_STEPS && at + 2 <= bytes.length; step++) {
     const marker = bytes[at + 1] ?? 0;
     if (bytes[at] !== MARKER) return { kind: 'broken' };
     if (marker === MARKER) {
@@ -57,7 +60,8 @@ function readSegment(bytes: Uint8Array, at: number): Segment | null {
 
 /** Where the next marker after coded pixels stands; restarts and stuffed zeros belong to the pixels. */
 function endOfScan(bytes: Uint8Array, start: number): number {
-  for (let at = bytes.indexOf(MARKER, start); at !== -1; at = bytes.indexOf(MARKER, at + 1)) {
+  for (let at = start; at + 1 < bytes.length; at++) {
+    if (bytes[at] !== MARKER) continue;
     const next = bytes[at + 1] ?? 0;
     if (next !== 0 && next !== MARKER && (next < 0xd0 || next > 0xd7)) return at;
   }
@@ -119,8 +123,9 @@ const [ZIP_END_BYTES, ZIP_COMMENT_BYTES] = [22, 65_535];
 function isAnotherFile(bytes: Uint8Array, end: number): boolean {
   if (isZeroFrom(bytes, end)) return false;
   const tail = Buffer.from(bytes.buffer, bytes.byteOffset + end, bytes.length - end);
-  const start = tail.findIndex((byte) => byte > 0x20);
-  const beginning = start === -1 ? '' : tail.toString('latin1', start, start + 8);
+  let start = 0;
+  while (start < tail.length && (tail[start] ?? 0) <= 0x20) start++;
+  const beginning = tail.toString('latin1', start, start + 8);
   if (BEGINNINGS.some((mark) => beginning.startsWith(mark))) return true;
   return hasZipEnd(tail);
 }

@@ -4,6 +4,8 @@ import { orientationAlone } from './orientation.ts';
 
 const RIFF_HEAD_BYTES = 12;
 const CHUNK_HEAD_BYTES = 8;
+/** Half a dozen in the format; the rest is tolerance. */
+const MAX_CHUNKS = 256;
 const PIXELS = new Set(['VP8 ', 'VP8L']);
 const KEPT = new Set(['VP8X', 'ICCP', 'ALPH', ...PIXELS]);
 /** Flags of the canvas, in its first byte. */
@@ -17,8 +19,9 @@ export function cleanWebp(bytes: Uint8Array): Cleaned {
   const copy = createCleanCopy(bytes);
   copy.keep(0, RIFF_HEAD_BYTES);
   let [images, exif]: [number, Uint8Array | null] = [0, null];
-  for (let at = RIFF_HEAD_BYTES; at < end;) {
-    if (at + CHUNK_HEAD_BYTES > end) return { kind: 'broken' };
+  let at = RIFF_HEAD_BYTES;
+  for (let chunk = 0; at < end; chunk++) {
+    if (at + CHUNK_HEAD_BYTES > end || chunk === MAX_CHUNKS) return { kind: 'broken' };
     const type = textAt(bytes, at, 4);
     const dataEnd = at + CHUNK_HEAD_BYTES + view.getUint32(at + 4, true);
     // The last byte of padding is left out by some writers.

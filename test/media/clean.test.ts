@@ -43,6 +43,7 @@ const of = (name: string) => real[name] ?? new Uint8Array();
 const ascii = (text: string) => join(text);
 const insert = (bytes: Uint8Array, at: number, ...parts: Uint8Array[]) =>
   join(bytes.subarray(0, at), ...parts, bytes.subarray(at));
+const times = (count: number, part: Uint8Array) => Array.from({ length: count }, () => part);
 const holds = (bytes: Uint8Array, text: string) => Buffer.from(bytes).includes(text);
 
 /** EXIF of a camera, in either byte order: a place, an orientation and a serial number. */
@@ -260,6 +261,22 @@ describe('what is cut short or contradicts itself is refused:', () => {
       () => join(png(300, 260).subarray(0, -PNG_END_BYTES), pngChunk('IEND', ascii('x'))),
     ],
     ['a JPEG with two frames', () => insert(of('jpeg'), 2, jpegFrame(301, 260))],
+    ['a PNG of endless chunks', () => png(300, 260, times(20_000, pngChunk('IDAT', new Uint8Array(0))))],
+    [
+      'a JPEG of endless segments',
+      () => insert(of('jpeg'), of('jpeg').length - 2, ...times(5000, jpegSegment(0xfe, ascii('')))),
+    ],
+    [
+      'a JPEG of endless fill',
+      () =>
+        insert(
+          of('jpeg'),
+          of('jpeg').length - 2,
+          jpegSegment(0xfe, ascii('')),
+          new Uint8Array(5000).fill(0xff),
+        ),
+    ],
+    ['a WebP of endless chunks', () => extended('webp', 0x20, ...times(300, webpChunk('JUNK', ascii(''))))],
     ['a JPEG without a scan', () => join([0xff, 0xd8], jpegFrame(301, 260), [0xff, 0xd9])],
     ['a JPEG that begins once more', () => insert(of('jpeg'), of('jpeg').length - 2, ascii('\xff\xd8'))],
     ['a WebP with two images', () => extended('webp', 0x20, of('webp').subarray(12))],
