@@ -6,6 +6,7 @@ import { createFal } from './fal.ts';
 import { createGoogle } from './google.ts';
 import { createKling } from './kling.ts';
 import { createLeonardo } from './leonardo.ts';
+import { createLuma } from './luma.ts';
 import { createMinimax } from './minimax.ts';
 import { createOpenai } from './openai.ts';
 import { createReplicate } from './replicate.ts';
@@ -41,6 +42,7 @@ export const PROVIDERS: readonly (() => Provider)[] = [
   createGoogle,
   createKling,
   createLeonardo,
+  createLuma,
   createMinimax,
   createOpenai,
   createReplicate,
