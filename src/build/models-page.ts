@@ -116,7 +116,7 @@ function providerRow(model: Model, id: string, provider: Provider | undefined): 
     `\`${raw}\``,
     costText(cost),
     `${cost.asOf}, ${cost.source}`,
-    marginText(model, cost),
+    marginText(model, cost, provider?.upstream?.creditUsd),
     retiresOn,
   );
 }
@@ -143,7 +143,7 @@ function conditionText(when: object, more: string[] = []): string {
   return all.length === 0 ? '' : ` (${all.join(', ')})`;
 }
 
-function marginText(model: Model, cost: CostRule): string {
+function marginText(model: Model, cost: CostRule, creditUsd: string | undefined): string {
   const { defaultSize: size, defaultQuality: quality, durationSeconds } = model;
   const pixels = model.sizes[size] ?? { width: 0, height: 0 };
   const request = {
@@ -153,7 +153,7 @@ function marginText(model: Model, cost: CostRule): string {
     hasAudio: model.canHaveAudio || model.alwaysHasAudio,
   };
   const price = priceOf(model.price, request);
-  const margin = price === null ? null : marginOf(price, estimateCost(cost, request));
+  const margin = price === null ? null : marginOf(price, estimateCost(cost, request), creditUsd);
   return margin === null ? '' : `${Math.round(margin.share * 100)} %`;
 }
 

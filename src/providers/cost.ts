@@ -27,10 +27,11 @@ export function estimateCost(rule: CostRule | null, order: CostedOrder): Estimat
   return { micros: Math.ceil(micros), unit: rule.unit };
 }
 
-/** Null when the cost is not known, or in a unit that nobody here can convert. */
-export function marginOf(price: Credits, cost: Estimate | null): Margin | null {
-  if (cost === null || cost.unit !== 'USD') return null;
-  const credits = price - cost.micros / MICROS_PER_CREDIT;
+/** Null when the cost is not known, or in a unit that nobody here can convert; `creditUsd` is `Upstream.creditUsd`. */
+export function marginOf(price: Credits, cost: Estimate | null, creditUsd?: string): Margin | null {
+  const usd = cost === null ? undefined : { USD: '1', credits: creditUsd, CNY: undefined }[cost.unit];
+  if (cost === null || usd === undefined) return null;
+  const credits = price - (cost.micros * Number(usd)) / MICROS_PER_CREDIT;
   return { credits, share: credits / price };
 }
 

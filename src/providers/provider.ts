@@ -163,6 +163,8 @@ export type Upstream = {
   readonly credentials: readonly Credential['kind'][];
   /** By the catalogue's id. */
   readonly models: Readonly<Record<string, ServedModel>>;
+  /** What one of its credits costs in US dollars, where costs are in credits and all are sold at one price. */
+  readonly creditUsd?: string;
   readonly capabilities: {
     cancel: 'none' | 'queued' | 'running';
     /** `unsigned` ones are told apart by the secret in their URL alone. */

@@ -1,6 +1,6 @@
 // The models at Runway: the path of each, the sizes that it makes there, and what it costs in credits.
 import type { CostRule, Order, ServedModel } from './provider.ts';
-import { SEEDANCE_SIZES, SEEDANCE_SMALL_SIZES } from './sizes.ts';
+import { only, SEEDANCE_SIZES, SEEDANCE_SMALL_SIZES } from './sizes.ts';
 
 type Path = 'text_to_video' | 'image_to_video' | 'text_to_image';
 type Model = ServedModel & {
@@ -76,7 +76,8 @@ export const RUNWAY_MODELS: Readonly<Record<string, Model>> = {
   'google/veo-3.1-fast': veo('veo3.1_fast', '10', '15'),
   'bytedance/seedance-2.0': seedance(
     'seedance2',
-    [...SEEDANCE_SIZES.keys()],
+    // At 480 lines it costs the same, which is a loss.
+    [...only(SEEDANCE_SIZES, ['720p', '1080p', '4k']).keys()],
     credits('second', [{ amount: '36' }]),
   ),
   'bytedance/seedance-2.0-fast': seedance('seedance2_fast', SMALL, null),

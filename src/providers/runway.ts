@@ -87,6 +87,7 @@ export function createRunway(): Provider {
       outputHosts: OUTPUT_HOSTS,
       credentials: ['api_key'],
       models: RUNWAY_MODELS,
+      creditUsd: '0.01',
       capabilities: { cancel: 'running', callback: 'none', hasBalance: true },
       verify,
     },

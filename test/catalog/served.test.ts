@@ -6,7 +6,7 @@ import { estimateCost, marginOf, PROVIDERS, type Provider } from '../../src/prov
 import { ordersOf, shippedPriceOf, standardOrderOf, type SizedOrder } from './orders.ts';
 
 /** Adapters that are still to come; a line goes when its adapter is there. */
-const TO_COME = ['luma', 'runway'];
+const TO_COME = ['dashscope', 'luma'];
 
 const models = readShippedModels();
 const providers = new Map(PROVIDERS.map((create) => create()).map((provider) => [provider.id, provider]));
@@ -70,7 +70,7 @@ describe.each(models.map((model) => [model.id, model] as const))('%s', (_, model
         .filter(({ canTake }) => canTake(order))
         .flatMap(({ id, upstream }) => {
           const cost = estimateCost(upstream?.models[model.id]?.cost ?? null, order);
-          const margin = marginOf(shippedPriceOf(model, order), cost);
+          const margin = marginOf(shippedPriceOf(model, order), cost, upstream?.creditUsd);
           return margin !== null && margin.share < 0 ? [`${id} ${describeOrder(order)} ${margin.share}`] : [];
         }),
     );

@@ -56,6 +56,13 @@ describe('a margin', () => {
     expect(marginOf(credits(20), { micros: 25_000, unit: 'USD' })).toEqual({ credits: -5, share: -0.25 });
   });
 
+  test("counts a provider's credits at what it sells them for", () => {
+    const cost = { micros: 5_000_000, unit: 'credits' } as const;
+    expect(marginOf(credits(100), cost, '0.01')).toEqual({ credits: 50, share: 0.5 });
+    expect(marginOf(credits(100), { ...cost, unit: 'USD' }, '0.01')?.credits).toBe(-4900);
+    expect(marginOf(credits(100), { ...cost, unit: 'CNY' }, '0.01')).toBeNull();
+  });
+
   test('is not known where the cost is not, or is in what cannot be converted', () => {
     expect(marginOf(credits(20), null)).toBeNull();
     expect(marginOf(credits(20), { micros: 1, unit: 'CNY' })).toBeNull();
