@@ -5,8 +5,8 @@ import { readShippedModels } from '../../src/catalog/index.ts';
 import { estimateCost, marginOf, PROVIDERS, type Provider } from '../../src/providers/index.ts';
 import { ordersOf, shippedPriceOf, standardOrderOf, type SizedOrder } from './orders.ts';
 
-/** Adapters that are still to come; a line goes when its adapter is there. */
-const TO_COME = ['dashscope', 'luma'];
+/** Adapters that are still to come; a name goes when its adapter is there. */
+const TO_COME = ['dashscope'];
 
 const models = readShippedModels();
 const providers = new Map(PROVIDERS.map((create) => create()).map((provider) => [provider.id, provider]));
