@@ -9,8 +9,8 @@ import { createLeonardo } from './leonardo.ts';
 import { createLuma } from './luma.ts';
 import { createMinimax } from './minimax.ts';
 import { createOpenai } from './openai.ts';
-import { createReplicate } from './replicate.ts';
 import type { Provider } from './provider.ts';
+import { createReplicate } from './replicate.ts';
 import { createRunway } from './runway.ts';
 
 export { estimateCost, marginOf, type CostedOrder, type Estimate, type Margin } from './cost.ts';

@@ -14,7 +14,7 @@ export function namedSizeOf(table: SizeTable, { width, height }: Order): NamedSi
 }
 
 /** Each row is a ratio with its sizes, in the order of the resolutions. */
-export function sizeTable(resolutions: readonly string[], rows: Readonly<Record<string, string>>): SizeTable {
+function sizeTable(resolutions: readonly string[], rows: Readonly<Record<string, string>>): SizeTable {
   const sizes = Object.entries(rows).flatMap(([ratio, row]) =>
     row.split(' ').map((size, index): [string, NamedSize] => {
       return [size, { ratio, resolution: resolutions[index] ?? '' }];
