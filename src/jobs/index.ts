@@ -37,6 +37,7 @@ import {
   type JobFilter,
 } from './queries.ts';
 import { createRecentJobs, ownedJob, type Owner, type RecentJobs } from './recent.ts';
+import { createResolve, type Resolve } from './resolve.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { createCandidates, createRouter } from './route.ts';
 import { createSettle, recordEvent } from './settle.ts';
@@ -52,30 +53,33 @@ export type { SubmitJob, Submitted, Submitter } from './submit.ts';
 
 export type JobEvent = { kind: string; reason: string | null; actor: string; createdAt: number };
 
-export type Jobs = RecentJobs & {
-  submit: Submit;
-  /** A customer's own job. @throws GatewayError `generation_not_found`, for another's or the other mode's as well */
-  getOwn(owner: Owner, id: string): Promise<Job>;
-  /** Any job; for operators. @throws GatewayError `generation_not_found` */
-  get(on: Connection, id: string): Promise<Job>;
-  list(filter: JobFilter, page: PageRequest): Promise<Page<Job>>;
-  /** What a completed job has delivered, the output first. @throws GatewayError `result_unavailable` (deleted) */
-  outputsOf(job: Job): Promise<{ output: StoredFile; poster: StoredFile | null }>;
-  attemptsOf(jobId: string): Promise<Attempt[]>;
-  eventsOf(jobId: string): Promise<JobEvent[]>;
-  cancel: Cancel;
-  /** Resolves when the job ends, after `ms` at the latest; with the job as it is then. */
-  waitForEnd(owner: Owner, id: string, ms: number): Promise<Job>;
-  /** Ends an `unknown` job as failed. @throws GatewayError `generation_not_found`, `invalid_state` */
-  failUnknown(tx: Tx, id: string, actor: string): Promise<{ before: Job; after: Job }>;
-  /** Gives back what a completed job cost. @throws GatewayError `generation_not_found`, `invalid_state` */
-  refund(tx: Tx, id: string, cause: { actor: string; reason: string }): Promise<{ before: Job; after: Job }>;
-  /** Jobs by state: open ones, and those accepted since an instant. */
-  countByState(since: number): Promise<Partial<Record<JobState, number>>>;
-  oldestQueued(): Promise<{ id: string; createdAt: number } | null>;
-  engine: Engine;
-  endings: Endings;
-};
+export type Jobs = RecentJobs &
+  Resolve & {
+    submit: Submit;
+    /** A customer's own job. @throws GatewayError `generation_not_found`, for another's or the other mode's as well */
+    getOwn(owner: Owner, id: string): Promise<Job>;
+    /** Any job; for operators. @throws GatewayError `generation_not_found` */
+    get(on: Connection, id: string): Promise<Job>;
+    list(filter: JobFilter, page: PageRequest): Promise<Page<Job>>;
+    /** What a completed job has delivered, the output first. @throws GatewayError `result_unavailable` (deleted) */
+    outputsOf(job: Job): Promise<{ output: StoredFile; poster: StoredFile | null }>;
+    attemptsOf(jobId: string): Promise<Attempt[]>;
+    eventsOf(jobId: string): Promise<JobEvent[]>;
+    cancel: Cancel;
+    /** Resolves when the job ends, after `ms` at the latest; with the job as it is then. */
+    waitForEnd(owner: Owner, id: string, ms: number): Promise<Job>;
+    /** Gives back what a completed job cost. @throws GatewayError `generation_not_found`, `invalid_state` */
+    refund(
+      tx: Tx,
+      id: string,
+      cause: { actor: string; reason: string },
+    ): Promise<{ before: Job; after: Job }>;
+    /** Jobs by state: open ones, and those accepted since an instant. */
+    countByState(since: number): Promise<Partial<Record<JobState, number>>>;
+    oldestQueued(): Promise<{ id: string; createdAt: number } | null>;
+    engine: Engine;
+    endings: Endings;
+  };
 
 export type JobsParts = {
   db: Db;
@@ -145,21 +149,7 @@ export function createJobs(parts: JobsParts): Jobs {
       await endings.wait(id, ms, async () => isEnded((await getOwn(owner, id)).state));
       return getOwn(owner, id);
     },
-    async failUnknown(tx, id, actor) {
-      const before = await get(tx, id);
-      const ending = {
-        state: 'failed',
-        code: 'outcome_unknown',
-        message: 'The operator ended the job.',
-      } as const;
-      const after = before.state === 'unknown' ? await settle(tx, before, { ...ending, actor }) : null;
-      if (after === null) {
-        throw new GatewayError('invalid_state', {
-          message: 'Only a job whose outcome is unknown can be resolved.',
-        });
-      }
-      return { before, after };
-    },
+    ...createResolve({ random, settle, get }),
     async refund(tx, id, { actor, reason }) {
       const before = await get(tx, id);
       if (before.state !== 'completed' || before.price === 0) {

@@ -41,6 +41,8 @@ export type Operations = AccountOperations & {
   setPrices(changes: readonly { model: string; rule: PriceRule }[]): Action<Price[]>;
   changePlan(id: string, change: Partial<Plan['settings']>): Action<Plan>;
   failUnknownJob(id: string): Action<Job>;
+  /** Goes on with a job of unknown outcome as the order that its provider has under an id. */
+  attachUnknownJob(id: string, providerJobId: string): Action<Job>;
   refundJob(id: string, reason: string): Action<Job>;
   /** Writes down a cancel that was made; it needs the network and cannot be part of a transaction. */
   recordCancel(operator: Operator, job: { before: Job; after: Job }): Promise<void>;
@@ -58,7 +60,7 @@ export type OperationsParts = {
   customers: Customers;
   keys: Keys;
   ledger: Ledger;
-  jobs: Pick<Jobs, 'failUnknown' | 'refund'>;
+  jobs: Pick<Jobs, 'failUnknown' | 'attachUnknown' | 'refund'>;
 };
 
 export function createOperations(parts: OperationsParts): Operations {
@@ -257,6 +259,17 @@ function jobOperations({ jobs, audit, db }: OperationsParts) {
         return {
           result: after,
           event: { ...event, before: { state: before.state }, after: { state: after.state } },
+        };
+      },
+    attachUnknownJob:
+      (id: string, providerJobId: string): Action<Job> =>
+      async (tx, { actor }) => {
+        const { before, after } = await jobs.attachUnknown(tx, id, { providerJobId, actor });
+        const summary = `attached a job of unknown outcome to the provider's ${providerJobId}`;
+        const [from, to] = [{ state: before.state }, { state: after.state, providerJobId }];
+        return {
+          result: after,
+          event: { action: 'job.resolve', target: id, summary, before: from, after: to },
         };
       },
     refundJob:

@@ -1,51 +1,11 @@
-// Jobs and the accounts that they are done with: who is chosen, what a provider's refusal makes of an account, who is
-// asked next, and what is held of an account while nobody knows.
-import { expect, test, describe } from 'bun:test';
+// Jobs and the accounts that they are done with: who is chosen, what a provider's refusal makes of an account, and who is
+// asked next.
+import { describe, expect, test } from 'bun:test';
 import type { AttemptOutcome, Fault } from '../../src/providers/index.ts';
 import { accountOf } from '../../src/providers/wire.ts';
 import { completed, pending, type Script } from '../support/scripted-provider.ts';
-import type { WorldOptions } from '../support/world.ts';
-import { openStage, REJECTED, UNKNOWN, UNREACHABLE, type Stage } from './stage.ts';
-
-type Account = { accountId: string; label: string; status: string } & Record<string, unknown>;
-type Setting = Record<string, unknown>;
-
-const PATH = '/api/accounts';
-const balanceOf = (available: string) =>
-  ({
-    verify: () =>
-      ({ kind: 'ok', remoteId: null, balance: { unit: 'credits', available }, slots: null }) as const,
-  }) as const;
-
-/** A stage whose first provider has accounts, named a, b, c and so on in the order of their ids. */
-async function openPool(
-  script: Script,
-  settings: readonly Setting[],
-  { others = [], ...options }: WorldOptions & { others?: readonly Script[] } = {},
-): Promise<{ stage: Stage; account(label: string): Promise<Account>; accounts(): Promise<Account[]> }> {
-  const stage = await openStage([{ upstream: {}, ...script }, ...others], options);
-  for (const [index, setting] of settings.entries()) {
-    const label = String.fromCharCode(97 + index);
-    const body = { label, apiKey: `the-key-of-account-${label}`, ...setting };
-    expect((await stage.world.operator('POST', PATH, { body })).status).toBe(201);
-    stage.world.clock.advance(1);
-  }
-  const accounts = async () => (await stage.world.operator('GET', PATH)).json['accounts'] as Account[];
-  return {
-    stage,
-    accounts,
-    async account(label) {
-      const found = (await accounts()).find((one) => one.label === label);
-      if (found === undefined) throw new Error(`there is no account ${label}`);
-      return found;
-    },
-  };
-}
-
-const failed = (fault: Fault, more: { retryAt?: number; reason?: string } = {}): AttemptOutcome => ({
-  ...{ kind: 'failed', code: 'provider_error', reason: `a fault of ${fault}`, fault },
-  ...more,
-});
+import { balanceOf, failed, finished, openPool, PATH, type Setting } from './pool-stage.ts';
+import { REJECTED, UNKNOWN, UNREACHABLE, type Stage } from './stage.ts';
 
 /** Refuses what comes with the key of one account, and takes everything else. */
 const refusing =
@@ -55,7 +15,6 @@ const refusing =
     const isRefused = credential.kind === 'api_key' && credential.apiKey.endsWith(`-${label}`);
     return isRefused ? outcome : pending(`order-${attemptId}`, context.clock.now() + 2000);
   };
-const finished: Script = { poll: (id) => completed(id) };
 
 describe('choosing', () => {
   test('goes round the accounts that nobody uses, and then to the least loaded', async () => {
@@ -362,150 +321,6 @@ describe('a poll that is refused', () => {
     expect(stage.job(id)).toMatchObject({ state: 'running', tries: 1 });
     expect(await account('a')).toMatchObject({ status: fault === 'rate' ? 'cooldown' : 'auth_error' });
     expect((await stage.untilEnded(id)).state).toBe('completed');
-    await stage.close();
-  });
-});
-
-describe('an unknown outcome', () => {
-  const lost = (found: NonNullable<NonNullable<Script['upstream']>['findSubmitted']>): Script => ({
-    ...finished,
-    submit: () => UNKNOWN,
-    upstream: { findSubmitted: found },
-  });
-
-  test('holds its slot, and is resolved by what the provider has', async () => {
-    const seen: { attemptId: string; sentAt: number }[] = [];
-    const { stage, account } = await openPool(
-      lost(async (_order, sent, { clock }) => {
-        seen.push(sent);
-        return seen.length < 3 ? UNKNOWN : pending('found-1', clock.now() + 1000);
-      }),
-      [{}],
-    );
-    const id = await stage.accept();
-    await stage.world.settle();
-    expect(await account('a')).toMatchObject({ activeJobs: 1 });
-    expect((await stage.untilEnded(id)).state).toBe('completed');
-    const [attempt] = stage.attempts(id);
-    expect(attempt).toMatchObject({ outcome: 'completed', provider_job_id: 'found-1' });
-    expect(seen[0]).toMatchObject({ attemptId: attempt?.id ?? '' });
-    expect(stage.provider.calls.submits).toHaveLength(1);
-    expect(await account('a')).toMatchObject({ activeJobs: 0 });
-    await stage.close();
-  });
-
-  test('is looked into ever more rarely, and never sent again', async () => {
-    let looks = 0;
-    const { stage } = await openPool(
-      lost(async () => ((looks += 1), UNKNOWN)),
-      [{}, {}],
-    );
-    const id = await stage.accept();
-    const ended = await stage.untilEnded(id);
-    expect(ended).toMatchObject({ state: 'failed', error_code: 'outcome_unknown', refunded: 20 });
-    expect(ended.ended_at).toBe(ended.deadline_at);
-    expect(looks).toBeGreaterThan(5);
-    expect(looks).toBeLessThan(20);
-    expect(stage.provider.calls.submits).toHaveLength(1);
-    await stage.close();
-  });
-
-  test('ends, with its slot and its credits, once the provider certainly has nothing', async () => {
-    const { stage, account } = await openPool(
-      lost(async () => failed('provider')),
-      [{}],
-    );
-    const id = await stage.accept();
-    await stage.world.advance(55_000);
-    // Its list may be behind.
-    expect(stage.job(id).state).toBe('unknown');
-    const ended = await stage.untilEnded(id);
-    expect(ended).toMatchObject({ state: 'failed', refunded: 20 });
-    expect((ended.ended_at ?? 0) - ended.created_at).toBeLessThan(180_000);
-    expect(await account('a')).toMatchObject({ activeJobs: 0, reservedTokens: 0 });
-    expect(stage.attempts(id)).toMatchObject([{ outcome: 'failed' }]);
-    await stage.close();
-  });
-
-  test('is not taken for that of another job that looks the same', async () => {
-    const { stage } = await openPool(
-      lost(async (_order, _sent, { clock }) => pending('the-only-one', clock.now() + 1000)),
-      [{}],
-    );
-    const [first, second] = [await stage.accept(), await stage.accept()];
-    await stage.untilEnded(first);
-    await stage.untilEnded(second);
-    const states = [stage.job(first), stage.job(second)].map(({ state }) => state);
-    expect(states.toSorted()).toEqual(['completed', 'failed']);
-    await stage.close();
-  });
-});
-
-describe('a process that dies', () => {
-  test('between taking a slot and the submit leaves it taken until it is known that nothing was sent', async () => {
-    let isDoomed = true;
-    const { stage, account } = await openPool(
-      { upstream: { findSubmitted: async () => failed('provider') } },
-      [{}],
-      {
-        gateKeeper: (gate) =>
-          gate === 'before leonardo.submit' && isDoomed ? ((isDoomed = false), 'die') : 'go',
-      },
-    );
-    const id = await stage.accept();
-    await stage.world.settle();
-    await stage.world.crash();
-    expect(await account('a')).toMatchObject({ activeJobs: 1 });
-    const ended = await stage.untilEnded(id);
-    expect(ended).toMatchObject({ state: 'failed', refunded: 20 });
-    expect(stage.provider.calls.submits).toEqual([]);
-    expect(await account('a')).toMatchObject({ activeJobs: 0, reservedTokens: 0 });
-    await stage.close();
-  });
-
-  test('while it takes one leaves nothing taken', async () => {
-    let transactions = 0;
-    let isArmed = false;
-    const { stage, account } = await openPool({}, [{}], {
-      gateKeeper: (gate) => {
-        if (!isArmed || gate !== 'before transaction') return 'go';
-        transactions += 1;
-        // The claim, then the attempt.
-        return transactions === 2 ? 'die' : 'go';
-      },
-    });
-    const id = await stage.accept();
-    isArmed = true;
-    await stage.world.settle();
-    isArmed = false;
-    await stage.world.crash();
-    expect(await account('a')).toMatchObject({ activeJobs: 0 });
-    expect((await stage.untilEnded(id)).state).toBe('completed');
-    await stage.close();
-  });
-});
-
-describe('a credential with an end', () => {
-  test('is warned of a day ahead, and taken out of use at its end', async () => {
-    const { stage, account } = await openPool({}, []);
-    const expiresAt = new Date(stage.world.clock.now() + 30 * 3_600_000).toISOString();
-    const session = { token: 'the-token-of-a-session', expiresAt };
-    await stage.world.operator('POST', PATH, { body: { label: 's', session } });
-    const said = (msg: string) => stage.world.log.filter((line) => line['msg'] === msg);
-    await stage.world.advance(5 * 3_600_000);
-    expect(said('the credential of an account expires within a day')).toEqual([]);
-    await stage.world.advance(2 * 3_600_000);
-    expect(said('the credential of an account expires within a day')).toHaveLength(1);
-    await stage.world.advance(24 * 3_600_000);
-    expect(await account('s')).toMatchObject({ status: 'expired' });
-    expect(said('the credential of an account has expired')).toMatchObject([{ level: 'error', label: 's' }]);
-    const { accountId } = await account('s');
-    const wake = (body: Setting) => stage.world.operator('PATCH', `${PATH}/${accountId}`, { body });
-    expect(await wake({ status: 'active' })).toMatchObject({ code: 'invalid_input' });
-    expect((await wake({ session: { token: 'another-token-of-it' } })).json['account']).toMatchObject({
-      status: 'active',
-      expiresAt: null,
-    });
     await stage.close();
   });
 });

@@ -84,8 +84,10 @@ const REFUND_JOB: RouteDeclaration = {
 const RESOLVE_JOB: RouteDeclaration = {
   operationId: 'resolveJob',
   tag: TAG,
-  summary: 'End a job whose outcome is unknown',
-  description: 'Fails the job and gives its credits back, without waiting for its deadline.',
+  summary: 'Resolve a job whose outcome is unknown',
+  description:
+    '`failed` ends the job and gives its credits back, without waiting for its deadline; `attach` goes on with it as the ' +
+    'order that you have found at the provider. It is never sent again.',
   access: OPERATOR,
   idempotencyKey: 'optional',
   requestExample: { outcome: 'failed' },
@@ -163,10 +165,13 @@ export function jobRoutes(parts: OperatorApiParts) {
     )
     .post(
       '/api/jobs/:jobId/resolve',
-      ({ request, params }) =>
-        change(parts, request, operations.failUnknownJob(params.jobId), (job) => ({
-          body: { ok: true, job: renderJob(job) },
-        })),
+      ({ request, params, body }) => {
+        const action =
+          body.outcome === 'attach'
+            ? operations.attachUnknownJob(params.jobId, body.upstreamGenerationId)
+            : operations.failUnknownJob(params.jobId);
+        return change(parts, request, action, (job) => ({ body: { ok: true, job: renderJob(job) } }));
+      },
       {
         ...route.withBody(RESOLVE_JOB),
         params: jobParams,

@@ -201,7 +201,22 @@ export const planChangeRequestSchema = v.pipe(
 );
 
 export const refundSchema = v.strictObject({ reason });
-export const resolutionSchema = v.strictObject({ outcome: v.literal('failed') });
+export const resolutionSchema = v.variant('outcome', [
+  named('FailedResolution', v.strictObject({ outcome: v.literal('failed') })),
+  named(
+    'AttachResolution',
+    v.strictObject({
+      outcome: v.literal('attach'),
+      upstreamGenerationId: described(
+        'What the provider calls the order.',
+        v.pipe(
+          v.string(),
+          v.regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 ASCII characters without spaces'),
+        ),
+      ),
+    }),
+  ),
+]);
 
 /** A part of a path: an id of the kind that the example shows. */
 export function idParam(text: string, example: string) {
