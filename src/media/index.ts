@@ -29,7 +29,7 @@ export {
   type ReferenceImage,
 } from './reference.ts';
 export { FILE_ROUTE } from './link.ts';
-export type { Upload, UploadOwner } from './uploads.ts';
+export { MAX_UPLOADS, type Upload, type UploadOwner } from './uploads.ts';
 
 export type StoredFile = {
   id: string;

@@ -1,6 +1,6 @@
 // POST /v1/uploads: a reference image sent ahead, to be named by its id in orders.
 import { Elysia } from 'elysia';
-import { readReferenceImage, type Upload } from '../../media/index.ts';
+import { MAX_UPLOADS, readReferenceImage, type Upload } from '../../media/index.ts';
 import { isoInstant } from '../../runtime/clock.ts';
 import { MAX_UPLOAD_BODY_BYTES } from '../body.ts';
 import { principalOf } from '../exchange.ts';
@@ -22,7 +22,7 @@ const UPLOAD: RouteDeclaration = {
     '```sh\ncurl -H "Authorization: Bearer $KEY" -F file=@lighthouse.jpg http://127.0.0.1:8080/v1/uploads\n' +
     'curl -H "Authorization: Bearer $KEY" -H "Content-Type: image/jpeg" --data-binary @lighthouse.jpg ' +
     'http://127.0.0.1:8080/v1/uploads\n```\n\n' +
-    'A customer may have 100 uploads in a mode. One more takes the place of the one that was used longest ago, and is ' +
+    `A customer may have ${MAX_UPLOADS} uploads in a mode. One more takes the place of the one that was used longest ago, and is ` +
     'refused where none was used yet.',
   access: { kind: 'customer', scope: 'generation:write', dialect: 'job' },
   maxBodyBytes: MAX_UPLOAD_BODY_BYTES,
