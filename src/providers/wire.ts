@@ -174,7 +174,7 @@ export function reasonOf(failure: NetFailure): string {
 }
 
 /** When `Retry-After` says so, in seconds or as a date; `retry-after-ms` before it, where a provider sends that. */
-export function retryAtOf({ headers }: NetHead, now: number): number | undefined {
+function retryAtOf({ headers }: NetHead, now: number): number | undefined {
   const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
   if (Number.isFinite(ms) && ms >= 0) return now + Math.ceil(ms);
   const text = headers['retry-after']?.trim() ?? '';

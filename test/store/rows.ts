@@ -44,7 +44,7 @@ export const KEY: Row = {
   },
   ...{ successor_id: null, revoked_at: null },
 };
-export const ACCOUNT: Row = {
+const ACCOUNT: Row = {
   ...{ id: 'acc_1', provider: 'p', label: 'One', credential_kind: 'api_key', sealed_credential: 'v1.x.y' },
   ...{ credential_hash: 'h', credential_hint: '…1', remote_id: null, status: 'active', last_error: null },
   ...{ priority: 100, weight: 1, models: null, refused_models: '[]', slots: 2, slots_taken: 0, floor: 10 },
