@@ -12,7 +12,8 @@ import type { Caller } from './call.ts';
 import type { Job } from './job.ts';
 import type { Outcomes } from './outcome.ts';
 import { discardKept, storeOutputs } from './output.ts';
-import { findNewestAttempt, listOrdersOfOthers } from './queries.ts';
+import { retryAt } from './progress.ts';
+import { findJob, findNewestAttempt, listOrdersOfOthers } from './queries.ts';
 import { loadReference, type LoadedReference } from './reference.ts';
 import { orderOf, type Router } from './route.ts';
 
@@ -119,6 +120,9 @@ export function createStep(parts: StepParts): Step {
     if (!provider.submitIsRepeatable) return search(job, attempt, { provider, access });
     const loaded = await loadReference(referenceParts, job);
     if (loaded.kind !== 'ready') return unknown('the reference image is missing for a repetition');
+    // An operator may have ended the job while its reference was on the way.
+    const seen = first(await findJob(db.read, { id: job.id }));
+    if (seen?.leaseNo !== job.leaseNo) return;
     await handOver(job, attempt, { provider, access, order: withReference(job, loaded) });
   }
 
@@ -132,8 +136,11 @@ export function createStep(parts: StepParts): Step {
     if (upstream?.findSubmitted === undefined || access === null) {
       return outcomes.wait(job, { dueAt: job.deadlineAt });
     }
-    const waitMs = (searchedMs.get(access.id) ?? -Infinity) + SEARCH_PACE_MS - clock.elapsedMs();
-    if (waitMs > 0) return outcomes.wait(job, { dueAt: clock.now() + SECOND_MS + waitMs, isRetry: true });
+    const now = clock.now();
+    if (clock.elapsedMs() < (searchedMs.get(access.id) ?? -Infinity) + SEARCH_PACE_MS) {
+      // Ever later, so that thousands of lost orders do not keep us busy with waiting.
+      return outcomes.wait(job, { dueAt: retryAt(now, job.tries, random), isRetry: true });
+    }
     searchedMs.set(access.id, clock.elapsedMs());
     const taken = await takenByOthers(attempt);
     const sent = { attemptId: attempt.id, sentAt: attempt.sentAt, taken };
@@ -146,7 +153,7 @@ export function createStep(parts: StepParts): Step {
     if ('providerJobId' in outcome && taken.has(outcome.providerJobId)) {
       return outcomes.apply(job, attempt, { kind: 'unknown', reason: 'what was found is of another job' });
     }
-    const isCertain = clock.now() - attempt.sentAt >= CERTAIN_AFTER_MS;
+    const isCertain = now - attempt.sentAt >= CERTAIN_AFTER_MS;
     if (outcome.kind === 'failed' && isCertain && (outcome.fault ?? 'provider') === 'provider') {
       return outcomes.endUntaken(job, attempt, outcome);
     }

@@ -62,6 +62,15 @@ const HARMS: readonly (readonly [fault: string, sql: string])[] = [
      FROM attempts WHERE job_id = (${COMPLETED})`,
   ],
   [
+    'the slots that an account has taken',
+    `UPDATE accounts SET slots_taken = slots_taken + 1 WHERE slots_taken < slots`,
+  ],
+  [
+    'the slots that an account has taken',
+    `UPDATE accounts SET available = 1e6 * reserved + 1e9, reserved = reserved + 1`,
+  ],
+  ['an attempt is made with an account of its provider', `UPDATE accounts SET provider = 'third'`],
+  [
     'the attempts of an ended job have ended',
     `UPDATE attempts SET ended_at = NULL WHERE job_id = (${COMPLETED})`,
   ],

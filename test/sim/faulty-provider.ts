@@ -6,6 +6,7 @@ import type {
   OutputContent,
   Provider,
   ProviderContext,
+  Upstream,
 } from '../../src/providers/index.ts';
 import { tinyMp4, tinyPng } from '../support/tiny-media.ts';
 import type { Dice } from './dice.ts';
@@ -15,6 +16,8 @@ export type ProviderTraits = {
   id: string;
   submitIsRepeatable: boolean;
   canCancel: boolean;
+  /** Reached with an account, and with a list in which lost orders can be looked for. */
+  hasAccounts: boolean;
   /** How much of what can go wrong does; 1 is a bad provider, 0 a perfect one. */
   trouble: number;
 };
@@ -31,6 +34,9 @@ type Fate = {
   order: Order;
 };
 
+/** What an order costs, by model. */
+const PRICES = { 'openai/gpt-image-2': '8', 'bytedance/seedance-2.0-fast': '500' } as const;
+
 const SUBMITS = {
   accept: 60,
   done: 3,
@@ -45,6 +51,8 @@ const SUBMITS = {
 } as const;
 const POLLS = { honest: 80, unreachable: 6, unknown: 2, throw: 3, slow: 3, hang: 1, 'too soon': 2 } as const;
 const OUTPUTS = { good: 90, throw: 4, slow: 3, 'break off': 3 } as const;
+/** Those that pass. */
+const ACCOUNT_FAULTS = ['rate', 'rate', 'balance'] as const;
 const BAD_FILES = [
   '',
   '<!doctype html><h1>502</h1>',
@@ -63,7 +71,7 @@ export function createFaultyProvider(
   traits: ProviderTraits,
   { dice, weather, witness }: { dice: Dice; weather: Weather; witness: SubmitWitness },
 ): Provider {
-  const { id, submitIsRepeatable, canCancel, trouble } = traits;
+  const { id, submitIsRepeatable, canCancel, hasAccounts, trouble } = traits;
   /** By attempt, which is also the provider's own id of the order. */
   const orders = new Map<string, Fate>();
   const isTroubled = () => dice.isHit(trouble);
@@ -106,7 +114,10 @@ export function createFaultyProvider(
         take(order, attemptId, clock.elapsedMs()).readyAtMs = 0;
         return poll(attemptId, clock.now());
       case 'refuse':
-        return { kind: 'failed', code: 'provider_error', reason: 'status 429' };
+        return {
+          ...({ kind: 'failed', code: 'provider_error', reason: 'status 429' } as const),
+          ...(hasAccounts && dice.isHit(0.5) ? { fault: dice.pick(ACCOUNT_FAULTS) } : {}),
+        };
       case 'reject':
         return { kind: 'rejected', code: 'content_policy_violation', reason: 'a filter says no' };
       case 'slow':
@@ -194,10 +205,33 @@ export function createFaultyProvider(
     }
   }
 
+  const upstream: Upstream = {
+    baseUrl: 'https://api.provider.example',
+    outputHosts: [],
+    credentials: ['api_key'],
+    models: Object.fromEntries(
+      Object.entries(PRICES).map(([model, amount]) => {
+        const cost = { per: 'job', unit: 'credits', rates: [{ amount }], source: 'sim', asOf: '2026-11-01' };
+        return [model, { raw: model, cost } as const satisfies { raw: string; cost: object }];
+      }),
+    ) as Upstream['models'],
+    capabilities: { cancel: 'running', callback: 'none', hasBalance: true },
+    async verify() {
+      if (weather.isDown(id) || dice.isHit(0.05)) return { kind: 'unreachable', reason: 'status 502' };
+      const balance = { unit: 'credits', available: '100000' } as const;
+      return { kind: 'ok', remoteId: null, balance, slots: null };
+    },
+    async findSubmitted(_order, { attemptId }, { clock }) {
+      if (weather.isDown(id) || dice.isHit(0.3)) return { kind: 'unknown', reason: 'status 502' };
+      return poll(attemptId, clock.now(), clock.elapsedMs());
+    },
+  };
+
   return {
     id,
     modes: ['live'],
     submitIsRepeatable,
+    ...(hasAccounts ? { upstream } : {}),
     serves: () => true,
     canTake: () => !weather.isDown(id) || dice.isHit(0.5),
     submit,

@@ -102,6 +102,15 @@ export async function makeCustomer(operator: Operator, dice: Dice, number: numbe
   return customer;
 }
 
+export async function makeAccount(operator: Operator, number: number): Promise<void> {
+  const body = { label: `account ${number}`, apiKey: `the-key-of-account-${number}`, maxConcurrentJobs: 12 };
+  const answer = await operator.insist('POST', '/api/accounts', body);
+  // Made before its answer was lost: then it is there.
+  if (answer?.status !== 201 && answer?.code !== 'already_exists') {
+    throw new Error(`no account was made: ${JSON.stringify(answer?.json)}`);
+  }
+}
+
 /** A key of a mode that its owner believes in. */
 export function usableKey(customer: SimCustomer, mode: SimKey['mode'], dice: Dice): SimKey | null {
   const keys = customer.keys.filter((key) => key.mode === mode && key.isRevoked === false);

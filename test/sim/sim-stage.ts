@@ -37,9 +37,9 @@ export type SimStage = {
 };
 
 const PROVIDERS = [
-  { id: 'leonardo', submitIsRepeatable: false, canCancel: true, trouble: 0.35 },
-  { id: 'other', submitIsRepeatable: true, canCancel: false, trouble: 0.35 },
-  { id: 'third', submitIsRepeatable: false, canCancel: true, trouble: 0.6 },
+  { id: 'leonardo', submitIsRepeatable: false, canCancel: true, hasAccounts: true, trouble: 0.35 },
+  { id: 'other', submitIsRepeatable: true, canCancel: false, hasAccounts: false, trouble: 0.35 },
+  { id: 'third', submitIsRepeatable: false, canCancel: true, hasAccounts: false, trouble: 0.6 },
 ] as const;
 const REPEATABLE = [
   'sandbox',

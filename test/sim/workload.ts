@@ -6,7 +6,13 @@ import type { Dice } from './dice.ts';
 import type { LimitWatch } from './limit-watch.ts';
 import { createOperators } from './operators.ts';
 import { createOrders, type Order } from './orders.ts';
-import { createOperator, makeCustomer, type Population, type SimCustomer } from './population.ts';
+import {
+  createOperator,
+  makeAccount,
+  makeCustomer,
+  type Population,
+  type SimCustomer,
+} from './population.ts';
 
 export type Workload = {
   /** Makes the customers; to be called once, in good weather. */
@@ -28,6 +34,8 @@ export type Workload = {
 };
 
 const CUSTOMERS = 10;
+/** Of the provider that has accounts; together fewer slots than a busy hour would fill. */
+const ACCOUNTS = 3;
 /** Clients do not come back to orders of long ago. */
 const RECENT = 400;
 /** How often a client tries to find out what became of an order: in the middle of everything, and at the end. */
@@ -165,6 +173,7 @@ export function createWorkload({ send, dice, say, sleep, watch }: WorkloadParts)
       for (let number = 1; number <= CUSTOMERS; number++) {
         population.customers.push(await makeCustomer(operator, own, number));
       }
+      for (let number = 1; number <= ACCOUNTS; number++) await makeAccount(operator, number);
     },
     act(count) {
       for (let index = 0; index < count; index++) launch(actOnce());
