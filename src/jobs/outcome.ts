@@ -3,15 +3,16 @@
 import { parseDecimal, type Pool } from '../accounts/index.ts';
 import { ERROR_CATALOGUE, unreachable, type ErrorCode } from '../errors.ts';
 import type { AttemptOutcome, Cost } from '../providers/index.ts';
+import { MINUTE_MS } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Db, Tx } from '../store/db.ts';
+import { first, type Db, type Tx } from '../store/db.ts';
 import type { Attempt } from './attempt.ts';
 import type { Breakers } from './breaker.ts';
 import type { Capacity } from './capacity.ts';
 import type { ClockJumps } from './clock-jumps.ts';
 import type { Job } from './job.ts';
 import { moveOn, retryAt, type Move } from './progress.ts';
-import { updateAttempt } from './queries.ts';
+import { findRivalOf, updateAttempt } from './queries.ts';
 import { breakerOf, type Candidates } from './route.ts';
 import { GATEWAY, recordEvent, type Ending, type Settle } from './settle.ts';
 
@@ -47,6 +48,8 @@ export type Outcomes = {
 
 /** A reference or an output that cannot be had that often is not worth another try. */
 const MAX_TRIES = 6;
+/** An order that was made longer before a submit cannot be what came of it. */
+const RIVALS_SINCE_MS = 30 * MINUTE_MS;
 /** A provider that says "at once" for ever must not keep us busy. */
 const MIN_POLL_MS = 250;
 /** What it says about a job that its deadline found it in this state. */
@@ -71,12 +74,23 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
         const dueAt = Math.max(outcome.pollAt, now + MIN_POLL_MS);
         if (job.state === 'running') return wait(job, { dueAt });
         const { providerJobId } = outcome;
-        const told = { ...costOf(outcome.cost), outcome: 'accepted', providerJobId, acceptedAt } as const;
+        const told = {
+          ...costOf(outcome.cost),
+          outcome: 'accepted',
+          providerJobId,
+          acceptedAt,
+        } as const;
         return advance(job, { to: 'running', dueAt }, { ...attempt, ...told }, trusting(attempt));
       }
       case 'completed': {
         const { providerJobId, outputs } = outcome;
-        const told = { outcome: 'completed', providerJobId, outputs, acceptedAt, endedAt: now } as const;
+        const told = {
+          outcome: 'completed',
+          providerJobId,
+          outputs,
+          acceptedAt,
+          endedAt: now,
+        } as const;
         const done = { ...attempt, ...costOf(outcome.cost), ...told };
         return advance(job, { to: 'storing', dueAt: now }, done, trusting(attempt));
       }
@@ -86,7 +100,10 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
         return applyFailed(job, attempt, outcome);
       case 'unreachable':
         if (job.state !== 'running') return applyUnknown(job, attempt, outcome.reason);
-        return wait(job, { dueAt: outcome.retryAt ?? retryAt(now, job.tries, random), isRetry: true });
+        return wait(job, {
+          dueAt: outcome.retryAt ?? retryAt(now, job.tries, random),
+          isRetry: true,
+        });
       case 'unknown':
         // Whoever polls knows that the order was taken.
         if (job.state === 'running') return apply(job, attempt, { ...outcome, kind: 'unreachable' });
@@ -184,6 +201,10 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
 
   async function advance(job: Job, move: Move, attempt: Attempt, note: Note): Promise<void> {
     await db.transaction(async (tx) => {
+      if (await isOfAnother(tx, job, attempt)) {
+        const dueAt = retryAt(clock.now(), job.tries, random);
+        return void (await moveOn(tx, job, beforeJump({ to: 'unknown', dueAt, isRetry: true })));
+      }
       const moved = await moveOn(tx, job, beforeJump(move));
       if (moved === null) return;
       await updateAttempt(tx, attempt);
@@ -194,6 +215,14 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
       const kind = hasStarted ? 'job.started' : `job.${move.to}`;
       await recordEvent(tx, random, { job, kind, actor: GATEWAY, reason: attempt.reason });
     });
+  }
+
+  /** Whether what was found of a lost order may be what another job has ordered, as known at this moment. */
+  async function isOfAnother(tx: Tx, job: Job, attempt: Attempt): Promise<boolean> {
+    const { id, jobId, accountId, providerJobId, sentAt } = attempt;
+    if (job.state !== 'unknown' || accountId === null || providerJobId === null) return false;
+    const found = { id, jobId, accountId, providerJobId, since: sentAt - RIVALS_SINCE_MS };
+    return first(await findRivalOf(tx, { ...found, model: job.model, prompt: job.input.prompt })) !== null;
   }
 
   async function close(
@@ -225,7 +254,10 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
     apply,
     end: (job, ending) => close(job, ending),
     endUntaken: (job, attempt, outcome) =>
-      close(job, { ...failure(outcome.code), attempt: { ...ended(attempt, outcome), fault: 'provider' } }),
+      close(job, {
+        ...failure(outcome.code),
+        attempt: { ...ended(attempt, outcome), fault: 'provider' },
+      }),
     wait,
     async retryOrFail(job, { code, reason }) {
       log.warn({ jobId: job.id, code, reason, tries: job.tries }, 'a step got nowhere');

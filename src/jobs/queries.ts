@@ -101,7 +101,10 @@ export const handBackLeases = statement(({ q, t }, p: { now: number; owner: stri
 export const shiftOpenJobs = statement(({ q, t }, p: { byMs: number }) =>
   q
     .update(t.jobs)
-    .set({ dueAt: sql`${t.jobs.dueAt} + ${p.byMs}`, deadlineAt: sql`${t.jobs.deadlineAt} + ${p.byMs}` })
+    .set({
+      dueAt: sql`${t.jobs.dueAt} + ${p.byMs}`,
+      deadlineAt: sql`${t.jobs.deadlineAt} + ${p.byMs}`,
+    })
     .where(isNull(t.jobs.endedAt)),
 );
 
@@ -123,7 +126,8 @@ export const moveJob = statement(({ q, t }, p: JobMove) =>
     .update(t.jobs)
     .set({
       state: p.to,
-      dueAt: sql`min(${p.dueAt}, ${t.jobs.deadlineAt})`,
+      // A lease that is kept is as long as it was made meanwhile, by a renewal or with the clock.
+      dueAt: sql`CASE WHEN ${p.leaseOwner} IS NULL THEN min(${p.dueAt}, ${t.jobs.deadlineAt}) ELSE ${t.jobs.dueAt} END`,
       tries: p.tries,
       leaseOwner: p.leaseOwner,
       startedAt: p.startedAt,
@@ -294,6 +298,38 @@ export const listOrdersOfOthers = statement(
           isNotNull(t.attempts.providerJobId),
         ),
       ),
+);
+
+export type Found = {
+  id: string;
+  jobId: string;
+  accountId: string;
+  providerJobId: string;
+  since: number;
+};
+
+/**
+ * Another attempt with an account that an order found at its provider may be of: it has the order already, or may have
+ * asked for what looks the same and has none yet. Two lost ones of the very same words may be taken for each other.
+ */
+export const findRivalOf = statement(({ q, t }, p: Found & { model: string; prompt: string }) =>
+  q
+    .select({ id: t.attempts.id })
+    .from(t.attempts)
+    .innerJoin(t.jobs, eq(t.jobs.id, t.attempts.jobId))
+    .where(
+      and(
+        eq(t.attempts.accountId, p.accountId),
+        gte(t.attempts.sentAt, p.since),
+        ne(t.attempts.id, p.id),
+        sql`CASE WHEN ${t.attempts.providerJobId} IS NOT NULL THEN ${t.attempts.providerJobId} = ${p.providerJobId}
+            ELSE ${t.attempts.endedAt} IS NULL AND ${t.jobs.model} = ${p.model}
+              AND json_extract(${t.jobs.input}, '$.prompt') = ${p.prompt}
+              AND (${t.attempts.outcome} = 'sent' OR json_extract(${t.jobs.input}, '$.reference') IS NOT NULL
+                OR ${t.jobs.input} <> (SELECT input FROM jobs AS own WHERE own.id = ${p.jobId})) END`,
+      ),
+    )
+    .limit(fixedLimit(1)),
 );
 
 /** Lets the job that has waited longest for a free account look again; not those whose reference cannot be had. */

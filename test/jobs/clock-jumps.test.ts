@@ -1,11 +1,18 @@
 // A wall clock that is set while jobs are open: none ends before its time, none waits for longer, none ends before it
 // began.
 import { describe, expect, test } from 'bun:test';
+import { LEASE_MS } from '../../src/jobs/engine.ts';
+import type { AttemptOutcome } from '../../src/providers/index.ts';
+import { okBytes } from '../support/fake-net.ts';
 import { faultOf } from '../support/fault-of.ts';
-import { pending } from '../support/scripted-provider.ts';
+import type { Verdict } from '../support/mortal.ts';
+import { completed, pending } from '../support/scripted-provider.ts';
+import { tinyPng } from '../support/tiny-media.ts';
+import { eventually } from '../support/turns.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const HOUR_MS = 3_600_000;
+const PICTURE_URL = 'https://pictures.example/cat.png';
 const JUMPS = [
   ['an hour forward', HOUR_MS],
   ['an hour back', -HOUR_MS],
@@ -134,3 +141,34 @@ test('a clock that drifts moves no job', async () => {
 });
 
 const OUTPUT = { role: 'output', url: 'test:1' } as const;
+
+test('a lease that moved with the clock while the reference was fetched outlasts the submit', async () => {
+  const fetched = Promise.withResolvers<Verdict>();
+  let isFetching = false;
+  let isSent = false;
+  const answered = Promise.withResolvers<AttemptOutcome>();
+  const submit = () => ((isSent = true), answered.promise);
+  const stage = await openStage([{ submit, poll: (id) => completed(id) }], {
+    gateKeeper(gate) {
+      if (gate !== 'before net.fetch') return 'go';
+      isFetching = true;
+      return fetched.promise;
+    },
+  });
+  stage.world.net.route(PICTURE_URL, okBytes(tinyPng(300, 300)));
+  const id = await stage.accept({ body: { referenceImage: PICTURE_URL } });
+  const steps = [stage.world.settle()];
+  await eventually('the reference is asked for', () => isFetching);
+  const { lease_no: leaseNo, due_at: before } = stage.job(id);
+  stage.world.clock.jump(3_600_000);
+  steps.push(stage.world.settle());
+  await eventually('the job has moved', () => stage.job(id).due_at > before);
+  fetched.resolve('go');
+  await eventually('the order is sent', () => isSent);
+  expect(stage.job(id)).toMatchObject({ state: 'submitting', lease_no: leaseNo });
+  expect(stage.job(id).due_at).toBe(stage.world.clock.now() + LEASE_MS);
+  answered.resolve(pending('p1', stage.world.clock.now() + 1000));
+  await Promise.all(steps);
+  expect((await stage.untilEnded(id)).state).toBe('completed');
+  await stage.close();
+});

@@ -2,6 +2,7 @@
 // what becomes of an account when the process dies, or its time is up.
 import { describe, expect, test } from 'bun:test';
 import { pending, type Script } from '../support/scripted-provider.ts';
+import { eventually, turns } from '../support/turns.ts';
 import { failed, finished, openPool, PATH, type Setting } from './pool-stage.ts';
 import { UNKNOWN, type Stage } from './stage.ts';
 
@@ -80,6 +81,81 @@ describe('an unknown outcome', () => {
   });
 });
 
+describe('an order that is found', () => {
+  test('by two who look at the same time is given to one of them', async () => {
+    const looks: (() => void)[] = [];
+    const { stage } = await openPool(
+      {
+        ...finished,
+        submit: () => UNKNOWN,
+        upstream: {
+          async findSubmitted(_order, { taken }, { clock }) {
+            if (taken?.has('the-only-one') === true) return UNKNOWN;
+            const { promise, resolve } = Promise.withResolvers<void>();
+            looks.push(resolve);
+            await promise;
+            return pending('the-only-one', clock.now() + 1000);
+          },
+        },
+      },
+      [{}],
+    );
+    const ids = [await stage.accept(), await stage.accept()];
+    await stage.world.settle();
+    const underWay: Promise<void>[] = [];
+    for (let step = 0; step < 100 && looks.length < 2; step++) {
+      stage.world.clock.advance(300);
+      underWay.push(stage.world.settle());
+      await turns(50);
+    }
+    expect(looks).toHaveLength(2);
+    for (const answer of looks) answer();
+    await Promise.all(underWay);
+    const states: string[] = [];
+    for (const id of ids) states.push((await stage.untilEnded(id)).state);
+    expect(states.toSorted()).toEqual(['completed', 'failed']);
+    await stage.close();
+  });
+
+  test('may be the one whose submit is still under way, and is left to it', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let submits = 0;
+    const { stage } = await openPool(
+      {
+        ...finished,
+        async submit(_order, _id, { clock }) {
+          submits += 1;
+          if (submits === 1) return UNKNOWN;
+          await promise;
+          return pending('of-the-second', clock.now() + 1000);
+        },
+        upstream: {
+          findSubmitted: async (_order, { taken }, { clock }) =>
+            submits < 2 || taken?.has('of-the-second') === true
+              ? UNKNOWN
+              : pending('of-the-second', clock.now()),
+        },
+      },
+      [{}],
+    );
+    const body = { prompt: 'the same for both' };
+    const first = await stage.accept({ body });
+    await stage.world.settle();
+    const second = await stage.accept({ body });
+    const submitting = stage.world.settle();
+    await eventually('the second is sent', () => submits === 2);
+    stage.world.clock.advance(5000);
+    const looking = stage.world.settle();
+    await turns(500);
+    expect(stage.attempts(first)).toMatchObject([{ outcome: 'unknown', provider_job_id: null }]);
+    resolve();
+    await Promise.all([submitting, looking]);
+    expect((await stage.untilEnded(second)).state).toBe('completed');
+    expect((await stage.untilEnded(first)).state).toBe('failed');
+    await stage.close();
+  });
+});
+
 describe('an operator who has found the order at the provider', () => {
   const resolve = (stage: Stage, id: string, body: Setting) =>
     stage.world.operator('POST', `/api/jobs/${id}/resolve`, { body });
@@ -90,7 +166,10 @@ describe('an operator who has found the order at the provider', () => {
     await stage.world.settle();
     const attach = { outcome: 'attach', upstreamGenerationId: 'gen-1' };
     expect((await resolve(stage, id, attach)).json['job']).toMatchObject({ state: 'running' });
-    expect(await resolve(stage, other, attach)).toMatchObject({ status: 400, code: 'invalid_input' });
+    expect(await resolve(stage, other, attach)).toMatchObject({
+      status: 400,
+      code: 'invalid_input',
+    });
     expect(await resolve(stage, id, attach)).toMatchObject({ status: 409, code: 'invalid_state' });
     expect((await stage.untilEnded(id)).state).toBe('completed');
     expect(stage.provider.calls).toMatchObject({ polls: ['gen-1'], submits: [{}, {}] });
