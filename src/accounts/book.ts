@@ -114,7 +114,9 @@ export function createBook({ random, ...keys }: CredentialKeys & { random: Rando
         const known = first(await findByHash(tx, { provider: before.provider, credentialHash }));
         if (known?.id !== id) await refuseDouble(tx, before.provider, credential);
         await updateCredential(tx, { id, ...sealCredential(credential, id, { ...keys, random }) });
-        if (verified !== null) await updateChecked(tx, { ...before, ...checkedFacts(verified, tx.now) });
+        // What was known of the old one may be another account's.
+        const facts = verified === null ? UNCHECKED : checkedFacts(verified, tx.now);
+        await updateChecked(tx, { ...before, ...facts });
       }
       const changed: Account = { ...before, ...definedOf(change), updatedAt: tx.now };
       await updateAccount(tx, freshened(changed, { isNewCredential: credential !== undefined, change }));
@@ -168,20 +170,21 @@ function definedOf<Change extends object>(change: Change): Partial<Change> {
   ) as Partial<Change>;
 }
 
+/** Nothing that only the provider can tell. */
+const UNCHECKED = {
+  ...{ remoteId: null, checkedAt: null },
+  ...{ balanceUnit: null, available: null, subscription: null, paid: null },
+} as const;
+
 /** What every account starts with. */
 function blankRow(now: Instant) {
   return {
-    remoteId: null,
+    ...UNCHECKED,
     status: 'active',
     lastError: null,
     refusedModels: [],
     slotsTaken: 0,
     reserved: 0,
-    balanceUnit: null,
-    available: null,
-    subscription: null,
-    paid: null,
-    checkedAt: null,
     cooldownUntil: null,
     cooldownSteps: 0,
     usedAt: null,

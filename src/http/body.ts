@@ -46,9 +46,10 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
 }
 
 async function readWhole(request: Request, maxBytes: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  // With a declared size the server itself cuts the body there, and one read is by far the fastest.
+  // With a declared size the server itself cuts the body there, and one read is by far the fastest, unless somebody has
+  // looked at `body` before: that makes a stream of it.
   if (request.headers.has('content-length')) return request.bytes();
+  if (request.body === null) return new Uint8Array();
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of request.body) {

@@ -2,6 +2,7 @@
 // it, or end. Every ending runs through settle.
 import { parseDecimal, type Pool } from '../accounts/index.ts';
 import { ERROR_CATALOGUE, unreachable, type ErrorCode } from '../errors.ts';
+import type { StoredFile } from '../media/index.ts';
 import type { AttemptOutcome, Cost } from '../providers/index.ts';
 import { MINUTE_MS } from '../runtime/clock.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -36,6 +37,8 @@ export type Fault = { code: ErrorCode; reason: string };
 export type Outcomes = {
   apply(job: Job, attempt: Attempt, outcome: AttemptOutcome): Promise<void>;
   end(job: Job, ending: Ending): Promise<void>;
+  /** Ends a job that has its output; false when another worker, or another ending, came first. */
+  complete(job: Job, files: StoredFile[]): Promise<boolean>;
   /** Ends a job of unknown outcome that its provider has certainly never taken. */
   endUntaken(job: Job, attempt: Attempt, outcome: Failure): Promise<void>;
   /** Leaves the job for a later step in the state it is in. */
@@ -225,11 +228,16 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
     return first(await findRivalOf(tx, { ...found, model: job.model, prompt: job.input.prompt })) !== null;
   }
 
-  async function close(
+  async function close(job: Job, ending: Ending & { attempt?: Attempt }, note?: Note): Promise<void> {
+    await tryClose(job, ending, note);
+  }
+
+  /** @returns false when another worker, or another ending, came first */
+  async function tryClose(
     job: Job,
     ending: Ending & { attempt?: Attempt },
     note: Note = nothing,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const settled = await db.transaction(async (tx) => {
       const row = await settle(tx, job, { ...ending, actor: GATEWAY });
       if (row === null) return null;
@@ -237,8 +245,9 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
       await capacity.noteFree(tx);
       return row;
     });
-    if (settled !== null)
-      log.info({ jobId: job.id, state: settled.state, code: settled.errorCode }, 'job ended');
+    if (settled === null) return false;
+    log.info({ jobId: job.id, state: settled.state, code: settled.errorCode }, 'job ended');
+    return true;
   }
 
   async function wait(job: Job, move: Omit<Move, 'to'>): Promise<void> {
@@ -253,6 +262,7 @@ export function createOutcomes(parts: OutcomeParts): Outcomes {
   return {
     apply,
     end: (job, ending) => close(job, ending),
+    complete: (job, files) => tryClose(job, { state: 'completed', files }),
     endUntaken: (job, attempt, outcome) =>
       close(job, {
         ...failure(outcome.code),

@@ -192,8 +192,9 @@ export function createStep(parts: StepParts): Step {
       .catch(whyNotStored);
     switch (stored.kind) {
       case 'stored':
-        await outcomes.end(job, { state: 'completed', files: stored.files });
-        return discardKept(media, attempt);
+        // Who came too late leaves it to whoever works on the job now.
+        if (await outcomes.complete(job, stored.files)) await discardKept(media, attempt);
+        return undefined;
       case 'invalid':
         return outcomes.retryOrFail(job, { code: 'provider_error', reason: stored.reason });
       case 'unreadable':

@@ -2,9 +2,10 @@
 // with the copy is tried again as a copy, and never as a second generation.
 import { describe, expect, test } from 'bun:test';
 import { existsSync, rmSync } from 'node:fs';
-import { createMediaDisk } from '../../src/media/index.ts';
+import { createMediaDisk, type MediaStore } from '../../src/media/index.ts';
 import type { AttemptOutcome, ProviderOutput } from '../../src/providers/index.ts';
 import type { Script } from '../support/scripted-provider.ts';
+import { makeTempFolder } from '../support/temp-folder.ts';
 import { tinyMp4, tinyPng } from '../support/tiny-media.ts';
 import { openStage } from './stage.ts';
 
@@ -72,6 +73,33 @@ test('an output that came with the answer itself is delivered, and not left behi
   expect(Buffer.from((await stored?.bytes()) ?? []).equals(tinyPng(64, 64))).toBe(true);
   expect(await Array.fromAsync(media.listOlderThan(Number.MAX_SAFE_INTEGER))).toHaveLength(1);
   await stage.close();
+});
+
+test('what came with an answer stays for the worker that has taken the job over', async () => {
+  let stage: Awaited<ReturnType<typeof openStage>> | null = null;
+  let writes = 0;
+  const folder = makeTempFolder('sluice-kept-');
+  const disk = createMediaDisk(folder);
+  const mediaStore: MediaStore = {
+    ...disk,
+    async write(id, pieces, maxBytes) {
+      writes += 1;
+      // The first is what was kept, the second the output: meanwhile the job is somebody else's.
+      if (writes === 2) stage?.tamper('UPDATE jobs SET lease_no = lease_no + 1');
+      return disk.write(id, pieces, maxBytes);
+    },
+  };
+  const submit: Script['submit'] = async (_order, attemptId, { keep }) => ({
+    kind: 'completed',
+    providerJobId: attemptId,
+    outputs: [await keep('output', tinyPng(64, 64))],
+  });
+  stage = await openStage([{ submit }], { mediaStore });
+  const id = await stage.accept();
+  expect(await stage.untilEnded(id)).toMatchObject({ state: 'completed', error_code: null });
+  expect(writes).toBe(3);
+  await stage.world.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('an output that is whole at the second look is delivered', async () => {

@@ -253,6 +253,15 @@ describe('a change', () => {
     expect((await create({ apiKey: first })).keyHint).toBe(`…${first.slice(-4)}`);
   });
 
+  test('gives it a key that nobody has asked about: what was known of the old one is not known of it', async () => {
+    const { accountId, availableTokens } = await create();
+    expect(availableTokens).not.toBeNull();
+    const body = { apiKey: freshSecret(), verify: false };
+    expect(accountIn(await world.operator('PATCH', `${PATH}/${accountId}`, { body }))).toMatchObject({
+      ...{ status: 'active', availableTokens: null, providerUserHint: null, lastCheckedAt: null },
+    });
+  });
+
   test('is refused when it is none, or of what is not there', async () => {
     const { accountId } = await create();
     const send = (id: string, body: object) => world.operator('PATCH', `${PATH}/${id}`, { body });
