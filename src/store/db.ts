@@ -88,14 +88,19 @@ type Preparable<Rows> = { prepare(): { execute(values?: Record<string, unknown>)
 export function statement<Params extends Record<string, unknown>, Rows>(
   build: (connection: Connection, params: Params) => Preparable<Rows>,
 ): (connection: Connection, params: Params) => Promise<Rows> {
-  const prepared = new WeakMap<Builders, ReturnType<Preparable<Rows>['prepare']>>();
-  return (connection, params) => {
-    let query = prepared.get(connection.q);
-    if (query === undefined) {
-      query = build(connection, placeholders<Params>()).prepare();
-      prepared.set(connection.q, query);
+  const prepared = onceAConnection((connection) => build(connection, placeholders<Params>()).prepare());
+  return (connection, params) => prepared(connection).execute(params);
+}
+
+function onceAConnection<Made>(make: (connection: Connection) => Made): (connection: Connection) => Made {
+  const made = new WeakMap<Builders, Made>();
+  return (connection) => {
+    let known = made.get(connection.q);
+    if (known === undefined) {
+      known = make(connection);
+      made.set(connection.q, known);
     }
-    return query.execute(params);
+    return known;
   };
 }
 
@@ -104,22 +109,17 @@ type Sayable = { toSQL(): { sql: string; params: unknown[] } };
 
 /**
  * A `statement` without rows. Drizzle says it once; what it binds is looked up here, because drizzle's own way through
- * its parameters takes as long as SQLite takes for the row.
+ * its parameters is dear beside a small row.
  */
 export function command<Params extends Record<string, unknown>>(
   build: (connection: Connection, params: Params) => Sayable,
 ): (connection: Connection, params: Params) => void | Promise<void> {
-  const prepared = new WeakMap<Builders, (params: Params) => void | Promise<void>>();
-  return (connection, params) => {
-    let run = prepared.get(connection.q);
-    if (run === undefined) {
-      const said = build(connection, placeholders<Params>()).toSQL();
-      const [bound, execute] = [said.params.map(bindingOf), connection.prepare(said.sql)];
-      run = (values) => execute(bound.map((read) => read(values)));
-      prepared.set(connection.q, run);
-    }
-    return run(params);
-  };
+  const prepared = onceAConnection((connection) => {
+    const said = build(connection, placeholders<Params>()).toSQL();
+    const [bound, execute] = [said.params.map(bindingOf), connection.prepare(said.sql)];
+    return (values: Params) => execute(bound.map((read) => read(values)));
+  });
+  return (connection, params) => prepared(connection)(params);
 }
 
 /** How to find what one parameter of a statement stands for among the values of a call. */
